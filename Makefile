@@ -1,0 +1,55 @@
+# The habits of the house. `make demo` and `make test` need nothing but Python 3.11 or later.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export GX_ANALYTICS_ENABLED = false
+export DO_NOT_TRACK = 1
+
+.PHONY: demo test lint typecheck imports format check bench e2e serve deploy lock clean
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/weisu demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not e2e and not bench"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+
+typecheck: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+check: lint typecheck imports test
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+e2e: $(READY)
+	$(BIN)/python -m pytest -m e2e
+
+serve: $(READY)
+	$(BIN)/prefect server start
+
+deploy: $(READY)
+	$(BIN)/prefect work-pool create --type process --overwrite weisu
+	$(BIN)/prefect --no-prompt deploy --all
+
+lock:
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,11 @@
+"""`python -m flows` and the `weisu` command."""
+import sys
+
+
+def main() -> None:
+    from flows.cli import run
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

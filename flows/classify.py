@@ -1,0 +1,124 @@
+"""Which problem each record is about: the taxonomy's, the source's own category, or one that was found."""
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+
+import joblib
+import polars as pl
+
+from flows.places import Place
+from models.problems import ProblemClusterer, TaxonomyClassifier
+from policy import taxonomy
+from warehouse.publication import LakeWrite, Write
+
+STATE = "problem_state"
+#: Fewer records than this that fit nothing are left alone.
+LEAST_LEFT = 50
+#: Found problems are fitted anew on this weekday (Monday), in between records are placed among those there are.
+REFIT_WEEKDAY = 0
+#: A fit looks at this many days of what the taxonomy leaves over.
+FIT_DAYS = 180
+
+
+def known_problems(records: pl.DataFrame, place: Place) -> pl.DataFrame:
+    """The records with `problem_code` and `problem_name`; null where neither taxonomy nor source has a word for it."""
+    category = pl.coalesce("source_category_2", "source_category_1", "source_category_3")
+    by_source = pl.concat_str(pl.col("source_id"), pl.lit(":"), category)
+    uses = [s for s, m in place.mappings.items() if m.problems == "taxonomy"]
+    out = records.with_columns(pl.lit(None, pl.String).alias("problem_code"))
+    told = out.filter(pl.col("source_id").is_in(uses))
+    if told.height:
+        codes = [_taxonomy_codes(part, day) for day, part in _by_version(told)]
+        found = pl.concat(codes)
+        out = out.drop("problem_code").join(found, on="record_id", how="left", maintain_order="left")
+    out = out.with_columns(pl.coalesce("problem_code", by_source).alias("problem_code"))
+    names = {c: taxonomy.name(c, place.lang) for c in out["problem_code"].drop_nulls().unique().to_list()}
+    return out.with_columns(pl.col("problem_code").replace_strict(names, default=None, return_dtype=pl.String).alias("problem_name"))
+
+
+def _by_version(records: pl.DataFrame) -> list[tuple[date, pl.DataFrame]]:
+    """Records by the version of the taxonomy that was valid on the day they were created."""
+    days = records["local_date"].unique().sort().to_list()
+    version = {d: tuple(r.code for r in taxonomy.rules_on(d)) for d in days}
+    first = {}
+    for d in days:
+        first.setdefault(version[d], d)
+    as_if = {d: first[version[d]] for d in days}
+    dated = records.with_columns(pl.col("local_date").replace_strict(as_if, return_dtype=pl.Date).alias("_version"))
+    return [(d, part.drop("_version")) for (d,), part in dated.group_by("_version", maintain_order=True)]
+
+
+def _taxonomy_codes(records: pl.DataFrame, day: date) -> pl.DataFrame:
+    codes = TaxonomyClassifier(rules=tuple(taxonomy.rules_on(day))).predict(records.select("title", "content"))
+    return pl.DataFrame({"record_id": records["record_id"], "problem_code": pl.Series(codes.astype(str), dtype=pl.String)}).with_columns(
+        pl.when(pl.col("problem_code") == "").then(None).otherwise(pl.col("problem_code")).alias("problem_code"))
+
+
+@dataclass(frozen=True)
+class Found:
+    """`records`: (record_id, problem_id, problem_name); `writes` and `lake` keep what was learnt."""
+
+    records: pl.DataFrame
+    writes: Sequence[Write]
+    lake: Sequence[LakeWrite]
+
+
+NOTHING_FOUND = pl.DataFrame(schema={"record_id": pl.String, "problem_id": pl.String, "problem_name": pl.String})
+
+
+def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, state: bytes | None, place: Place, day: date, run_id: str) -> Found:
+    """Problems that the taxonomy does not have, among what it leaves over.
+
+    left: tonight's records without a problem. earlier: those of the last `FIT_DAYS` days that are neither in `left`. state: what
+    an earlier night kept. A problem's id derives from the record that founded it and stays.
+    """
+    refit = day.weekday() == REFIT_WEEKDAY or state is None
+    whole = pl.concat([earlier.select("record_id", "title", "content", "created_at", "row_hash"),
+                       left.select("record_id", "title", "content", "created_at", "row_hash")])
+    if left.is_empty() or (state is None and whole.height < LEAST_LEFT):
+        return Found(NOTHING_FOUND, (), ())
+    whole = whole.sort("created_at", "row_hash", "record_id")
+    kept = joblib.load(io.BytesIO(state)) if state else {"model": None, "ids": {}}
+    if not refit:
+        return Found(_named(left, kept["model"].predict(left), kept), (), ())
+    model = ProblemClusterer(random_state=0).fit(whole, previous=kept["model"])
+    ids = dict(kept["ids"])
+    labelled = whole.with_columns(pl.Series("_label", model.labels_, dtype=pl.Int64))
+    founders = labelled.filter(pl.col("_label") >= 0).group_by("_label", maintain_order=True).agg(
+        pl.col("record_id").first(), pl.len().alias("n"), pl.col("created_at").min().dt.date().alias("first_seen"),
+        pl.col("created_at").max().dt.date().alias("last_seen"))
+    for label, founder in founders.select("_label", "record_id").iter_rows():
+        if label not in ids:
+            ids[label] = _unused("p" + blake2b(founder.encode(), digest_size=6).hexdigest(), set(ids.values()))
+    kept = {"model": model, "ids": ids}
+    # The first fit names everything it saw; a later one leaves earlier records where earlier nights put them.
+    placed = _named(whole if state is None else left, labelled["_label"].to_numpy() if state is None
+                    else labelled.join(left.select("record_id"), on="record_id", how="semi")
+                    .select("record_id", "_label").sort("record_id")["_label"].to_numpy(), kept, ordered=state is not None)
+    table = founders.with_columns(pl.col("_label").replace_strict(ids, return_dtype=pl.String).alias("problem_id"),
+                                  pl.col("_label").replace_strict(model.names_, default=None, return_dtype=pl.String).alias("name"))
+    rows = table.select("problem_id", "name", pl.concat_str(pl.lit("found:"), "problem_id").alias("problem_code"),
+                        pl.col("n").cast(pl.Int64).alias("n_records"), "first_seen", "last_seen",
+                        pl.col("record_id").alias("founded_by"), pl.lit(run_id).alias("run_id"))
+    out = io.BytesIO()
+    joblib.dump(kept, out)
+    blob = pl.DataFrame({"state": [out.getvalue()]}, schema={"state": pl.Binary})
+    return Found(placed, (Write("problem", rows, "upsert"),), (LakeWrite(STATE, place.key, blob, "all"),))
+
+
+def _named(records: pl.DataFrame, labels, kept: dict, ordered: bool = False) -> pl.DataFrame:
+    frame = records.select("record_id").sort("record_id") if ordered else records.select("record_id")
+    frame = frame.with_columns(pl.Series("_label", labels, dtype=pl.Int64)).filter(pl.col("_label") >= 0)
+    return frame.select("record_id", pl.col("_label").replace_strict(kept["ids"], default=None, return_dtype=pl.String).alias("problem_id"),
+                        pl.col("_label").replace_strict(kept["model"].names_, default=None, return_dtype=pl.String).alias("problem_name")
+                        ).drop_nulls("problem_id")
+
+
+def _unused(wanted: str, taken: set[str]) -> str:
+    n, name = 1, wanted
+    while name in taken:
+        n += 1
+        name = f"{wanted}-{n}"
+    return name

@@ -1,0 +1,404 @@
+"""The command line. Nothing heavy is imported before a command needs it: `weisu --help` answers at once."""
+from collections.abc import Sequence
+from datetime import date as Date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from flows.messages import BAD_USAGE, EXIT, BadUsage, print_json, tell
+
+app = App(name="weisu", help="From a hotline's records to warnings, every night (未诉先办).", version_flags=["--version"],
+          version=lambda: __import__("flows.running", fromlist=["weisu_version"]).weisu_version())
+db = App(name="db", help="The database.")
+sources = App(name="sources", help="Sources and their mappings.")
+quarantine = App(name="quarantine", help="Rows that broke the contract.")
+for group in (db, sources, quarantine):
+    app.command(group)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
+Day = Annotated[Date | None, Parameter(name="--date", help="The day the run is for; yesterday in the source's zone by default.")]
+AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as known: an ISO moment; the end of --date by default.")]
+Lang = Annotated[Literal["zh", "en"] | None, Parameter(name="--lang", help="Language of what is said; WEISU_LANG by default.")]
+
+
+def paired(tokens: Sequence[str]) -> list[str]:
+    """`--source A --input x --input y --source B --input z` with each input tied to the source before it: `--input A::x`."""
+    out, source, skip = [], None, False
+    for token, following in zip(tokens, [*tokens[1:], None]):
+        if skip:
+            skip = False
+        elif token == "--source" and following is not None:
+            source, skip = following, True
+            out += ["--source", following]
+        elif token == "--input" and following is not None and source is not None:
+            skip = True
+            out += ["--input", f"{source}::{following}"]
+        elif token.startswith("--source="):
+            source = token.removeprefix("--source=")
+            out.append(token)
+        elif token.startswith("--input=") and source is not None:
+            out.append(f"--input={source}::{token.removeprefix('--input=')}")
+        else:
+            out.append(token)
+    return out
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs one command; the exit status is as documented: 0 ok and notices, 3 withheld, 1 failed, 2 bad usage."""
+    tokens = paired(argv) if argv[:1] == ["nightly"] else list(argv)
+    try:
+        status = app(tokens, exit_on_error=False, print_error=True, result_action="return_value")
+        return int(status or 0)
+    except CycloptsError:
+        return BAD_USAGE
+    except BadUsage as error:
+        tell(str(error))
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _broken(error)
+
+
+def _broken(error: Exception) -> int:
+    from flows.runtime import Broken, DatabaseAway
+    from sources.mapping import MappingError
+    from warehouse.locks import NightRunning
+    from warehouse.settings import SettingsError
+
+    if isinstance(error, SettingsError | MappingError):
+        tell(str(error))
+        return BAD_USAGE
+    if isinstance(error, NightRunning):
+        tell(_say("run.other", holder=error.holder))
+    elif isinstance(error, DatabaseAway) or type(error).__name__ == "OperationalError":
+        tell(_say("run.database", url=_settings().shown_url))
+    else:
+        tell(_say("run.broken", where=str(error if isinstance(error, Broken) else Broken.of(error))))
+    return EXIT["failed"]
+
+
+def _settings(lang: str | None = None) -> Any:
+    from warehouse.settings import Settings
+    return Settings(**({"lang": lang} if lang else {}))
+
+
+def _say(key: str, **values: object) -> str:
+    from policy.catalogue import say
+    return say(key, _settings().lang, **values)
+
+
+def _ask(inputs: Sequence[str] | None, source: Sequence[str] | None) -> dict[str, list[str]] | None:
+    """Inputs by source. One source takes every input; several are paired in the order of the words."""
+    if not inputs:
+        return None
+    out: dict[str, list[str]] = {}
+    for text in inputs:
+        named, tied, path = text.partition("::")
+        if not tied:
+            raise BadUsage(_say("usage.nosource", path=text))
+        out.setdefault(named, []).append(path)
+    unused = [s for s in source or () if s not in out]
+    if unused:
+        raise BadUsage(_say("usage.noinput", source=unused[0]))
+    return out
+
+
+def _as_of(text: str | None, inputs: dict[str, list[str]] | None) -> Any:
+    from flows.dates import moment
+    from sources.mapping import load_mappings
+    if text is None:
+        return None
+    mappings = load_mappings(_settings().own_sources)
+    zone = mappings[next(iter(inputs))].time_zone if inputs and next(iter(inputs)) in mappings else "Asia/Shanghai"
+    try:
+        return moment(text, zone)
+    except ValueError:
+        raise BadUsage(_say("usage.moment", text=text)) from None
+
+
+def _started(flow: Any, as_json: bool, **parameters: Any) -> int:
+    """Runs a flow in this process and tells how it ended."""
+    from flows import runtime
+    from flows.dates import now
+    settings = _settings()
+    run_id = f"{flow.name}-{now():%Y%m%dT%H%M%S%f}"
+    runtime.announce_server(settings.lang)
+    from prefect.exceptions import PrefectException
+    try:
+        flow(run_id=run_id, **parameters, return_state=True).result(raise_on_failure=False)
+    except PrefectException as error:
+        raise runtime.Broken.of(error) from None
+    return _report(run_id, as_json)
+
+
+def _report(run_id: str, as_json: bool) -> int:
+    from flows.nightly import LAST
+    from flows.report import tell_outcome
+    from flows.running import House
+    outcome = LAST.get(run_id)
+    house = House.open(_settings())
+    try:
+        rows = house.warehouse.read("select * from v_runs where run_id = :r", r=run_id)
+    finally:
+        house.warehouse.close()
+    if outcome is not None:
+        tell_outcome(outcome, house)
+    if rows.is_empty():
+        return EXIT["failed"]
+    row = rows.row(0, named=True)
+    if as_json:
+        print_json(row)
+    return EXIT[row["outcome"]]
+
+
+@app.command
+def nightly(*, source: list[str] | None = None, input: list[str] | None = None, date: Day = None, as_of: AsOf = None,
+            history: Annotated[bool, Parameter(negative="")] = False, accept: str | None = None, reason: str | None = None,
+            from_now_on: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
+    """One night, end to end; without --input it takes what lies in the inboxes.
+
+    Parameters
+    ----------
+    source: Where the inputs that follow come from.
+    input: A file; may be given several times.
+    history: The inputs are a history load: records were known when they were created.
+    accept: W rules to release for this source and date, CODE[,CODE]; needs --reason.
+    reason: Why, for the run log.
+    from_now_on: Release for good.
+    """
+    from policy.rules import rules
+    codes = [c.strip().upper() for c in accept.split(",")] if accept else None
+    wrong = [c for c in codes or () if c not in rules() or rules()[c].effect != "W"]
+    if wrong:
+        raise BadUsage(_say("usage.accept", code=wrong[0]))
+    if codes and not reason:
+        raise BadUsage(_say("usage.reason"))
+    inputs = _ask(input, source)
+    _look(inputs)
+    from flows.nightly import nightly as flow
+    return _started(flow, json, inputs=inputs, date=date, as_of=_as_of(as_of, inputs), history=history, accept=codes, reason=reason,
+                    from_now_on=from_now_on)
+
+
+@app.command
+def ingest(paths: Annotated[list[Path], Parameter(help="Files to take.")], /, *, source: str, history: Annotated[bool, Parameter(negative="")] = False,
+           date: Day = None, as_of: AsOf = None, json: Json = False) -> int:
+    """Landing to validated records only; warnings and series stay as they are.
+
+    Parameters
+    ----------
+    source: Where the files come from.
+    history: A history load: records were known when they were created.
+    """
+    inputs = {source: [str(p) for p in paths]}
+    _look(inputs)
+    from flows.nightly import ingest as flow
+    return _started(flow, json, inputs=inputs, date=date, as_of=_as_of(as_of, inputs), history=history)
+
+
+def _look(inputs: dict[str, list[str]] | None) -> None:
+    """Bad usage is told before anything is started."""
+    from sources.mapping import load_mappings
+    known = load_mappings(_settings().own_sources)
+    for named, paths in (inputs or {}).items():
+        if named not in known:
+            raise BadUsage(_say("usage.source", source=named, known=", ".join(known)))
+        for path in paths:
+            if not Path(path).is_file():
+                raise BadUsage(_say("usage.path", path=path))
+
+
+@app.command
+def warnings(*, date: Day = None, status: str | None = None, format: Literal["table", "json", "csv", "xlsx", "html"] = "table",
+             output: Path | None = None, lang: Lang = None) -> int:
+    """The list of a day: warnings raised or updated on it.
+
+    Parameters
+    ----------
+    status: Only those with this status.
+    format: How it is shown.
+    output: A file; standard output by default.
+    """
+    from flows.lists import show_warnings
+    return show_warnings(_settings(lang), date, status, format, output)
+
+
+@app.command
+def work(warning: str, action: Literal["acknowledge", "assign", "start", "note", "snooze", "close", "reopen"], /, *, by: str | None = None,
+         to: str | None = None, verdict: Literal["confirmed", "partly", "unfounded", "already_known"] | None = None, note: str | None = None,
+         until: Date | None = None, json: Json = False) -> int:
+    """Works a warning: acknowledge, assign, note, close with a verdict.
+
+    Parameters
+    ----------
+    by: Who does it (a post, not a name).
+    to: The unit it is assigned to.
+    verdict: What staff found; closing needs it.
+    note: Measures taken, or a remark.
+    until: A snooze's end.
+    """
+    from flows.working import work_warning
+    return work_warning(_settings(), warning, action, by, to, verdict, note, until, json)
+
+
+@app.command
+def review(period: Literal["day", "week", "tenday", "month"], /, *, date: Day = None, output: Path | None = None, lang: Lang = None) -> int:
+    """The periodic sheets: 日调度, 周会商, 旬复盘, 月点评.
+
+    Parameters
+    ----------
+    output: An HTML file; otherwise the sheet is printed.
+    """
+    from flows.reviews import show_review
+    return show_review(_settings(lang), period, date, output)
+
+
+@app.command
+def explain(what: str, /, *, lang: Lang = None) -> int:
+    """Why: a warning's, a record's or a problem's records, series, rule, parameters and run."""
+    from flows.explain import explain as show
+    return show(_settings(lang), what)
+
+
+@app.command
+def evaluate(*, lang: Lang = None) -> int:
+    """Precision by kind and rule from verdicts, with intervals."""
+    from flows.evaluate import evaluate as show
+    return show(_settings(lang))
+
+
+@app.command
+def backfill(*, from_: Annotated[Date, Parameter(name="--from")], to: Date, source: str | None = None, known: Literal["then", "now"] = "then",
+             dry_run: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
+    """Replays days as they were known then or are known now; touches nothing outside them, and no live warning.
+
+    Parameters
+    ----------
+    from_: The first day.
+    to: The last day.
+    source: A source of the place to be replayed; all places by default.
+    known: What counts as known.
+    dry_run: Say what would be replayed, and stop.
+    """
+    from flows import runtime
+    from flows.backfill import backfill as flow
+    from flows.dates import now
+    if to < from_:
+        raise BadUsage(_say("usage.days", first=from_, last=to))
+    runtime.announce_server(_settings().lang)
+    run_id = f"backfill-{now():%Y%m%dT%H%M%S%f}"
+    flow(first=from_, last=to, source=source, known=known, dry_run=dry_run, run_id=run_id, return_state=True).result(raise_on_failure=True)
+    return 0 if dry_run else _report(run_id, json)
+
+
+@app.command
+def demo(*, nights: str = "14", history_days: int | None = None, seed: int = 1, output: Path = Path("demo-page.html"), lang: Lang = None) -> int:
+    """A synthetic city: history, then nights with planted risks and traps; what was caught, when, and what was not.
+
+    Parameters
+    ----------
+    nights: How many, or "all" for months 13 to 24.
+    history_days: How much history comes before them.
+    seed: Another seed is another city.
+    output: The page with the warnings and their curves.
+    """
+    from flows.demo.play import play
+    return play(_settings(lang), nights, history_days, seed, output)
+
+
+@app.command
+def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace_hours: float = 6.0) -> int:
+    """Looks after the house; --last-night is a dead man's check for cron: status 1 when no night has ended since it should have.
+
+    Parameters
+    ----------
+    last_night: Only ask whether the last night ended.
+    grace_hours: How long after midnight a night may take to end.
+    """
+    from flows.doctor import examine
+    return examine(_settings(), last_night, grace_hours)
+
+
+@app.command
+def purge(*, before: Date | None = None, caller: str | None = None, reason: str, yes: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Retention and the right to be forgotten: landing and records go, and stay gone when the same file comes again.
+
+    Parameters
+    ----------
+    before: Everything of records created before this day.
+    caller: A caller's pseudonym (caller_key).
+    reason: For the audit.
+    yes: Do it; without it, say what would go.
+    """
+    from flows.purging import purge as do
+    return do(_settings(), before, caller, reason, yes)
+
+
+@app.command
+def validate(paths: Annotated[list[Path], Parameter(help="Files to validate.")], /, *, source: str, docs: Path | None = None) -> int:
+    """Validates files without storing them; --docs builds Great Expectations' Data Docs.
+
+    Parameters
+    ----------
+    source: Where the files come from.
+    docs: A folder for the Data Docs.
+    """
+    from flows.validating import validate_files
+    return validate_files(_settings(), paths, source, docs)
+
+
+@db.command
+def upgrade() -> int:
+    """Brings the database to the newest schema."""
+    from flows.running import House
+    house = House.open(_settings())
+    tell(_say("db.upgraded", url=house.settings.shown_url))
+    house.warehouse.close()
+    return 0
+
+
+@sources.command(name="list")
+def list_sources() -> int:
+    """The sources there are."""
+    from sources.mapping import load_mappings
+    lang = _settings().lang
+    for name, m in load_mappings(_settings().own_sources).items():
+        print(f"{name}\t{m.name.zh if lang == 'zh' else m.name.en}\t{m.time_zone}\t{m.pack or '—'}")
+    return 0
+
+
+@sources.command
+def check(file: Path, /) -> int:
+    """Names the mapping that fits a file, which header went where, and what is missing."""
+    if not file.is_file():
+        raise BadUsage(_say("usage.path", path=file))
+    from flows.source_check import show_fit
+    return show_fit(_settings(), file)
+
+
+@quarantine.command(name="list")
+def list_quarantine(*, source: str | None = None) -> int:
+    """Rows in quarantine, by code.
+
+    Parameters
+    ----------
+    source: Only this source's.
+    """
+    from flows.quarantine import show
+    return show(_settings(), source)
+
+
+@quarantine.command
+def replay(*, source: str, date: Day = None, json: Json = False) -> int:
+    """Reads quarantined rows again from landing after their mapping was mended.
+
+    Parameters
+    ----------
+    source: The source whose rows are read again.
+    """
+    from flows.quarantine import replay as do
+    return do(_settings(), source, date, json)
+
+

@@ -1,0 +1,230 @@
+"""From counts to signals: which cells, incidents and respondents have more than was to be expected, held to a budget."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from flows.places import Place
+from models.surge_incidents import IncidentGrowth, RespondentSurge
+from models.surges import SurgeDetector
+from policy.calendar import holidays
+from transforms.counts import Matrix, matrix
+from transforms.matters import MEMBER, SIGNAL
+
+#: A detector looks back so many days at the most.
+LOOK_BACK = 1095
+#: A cell is watched where it had a record within these days.
+WATCHED_DAYS = 365
+#: Cells of a withheld source, those with a record of it in these days, are not tested.
+WITHHELD_DAYS = 28
+#: Incidents are looked at while they had a record in these days; respondents likewise.
+OPEN_DAYS = 60
+#: An incident or respondent is a signal only from so many distinct callers on.
+LEAST_CALLERS = 3
+#: What one or a few callers write cannot be more than a notice.
+FEW_CALLERS = 3
+#: Alarms need at least this many records in the window, whatever the p-value.
+LEAST_RECORDS = 3
+
+CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String,
+               "observed_day": pl.Int64, "expected_day": pl.Float64, "observed": pl.Float64, "expected": pl.Float64,
+               "p_value": pl.Float64, "window": pl.Int32}
+
+
+@dataclass(frozen=True)
+class Detection:
+    """`cells`: every watched cell tonight, with its p-value (CELL_RESULT, `alarm`). `signals`, `members`: what spoke.
+    `streets`: excess by street of the speaking whole-place problems. `campaigns`: signals that rest on a few callers.
+    `counts`: the counts as known tonight. `expected_false_alarms`: of the p-values that were judged."""
+
+    cells: pl.DataFrame
+    signals: pl.DataFrame
+    members: pl.DataFrame
+    streets: pl.DataFrame
+    campaigns: pl.DataFrame
+    expected_false_alarms: float
+    threshold: float
+    q_values: dict[str, float]
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """q-values of independent or positively dependent tests (Benjamini & Hochberg 1995)."""
+    order = np.argsort(p, kind="stable")
+    ranked = p[order] * len(p) / np.arange(1, len(p) + 1)
+    out = np.empty_like(p)
+    out[order] = np.minimum.accumulate(ranked[::-1])[::-1].clip(max=1)
+    return out
+
+
+#: What is detected where nothing may be: no cell is judged.
+NOTHING = Detection(pl.DataFrame(schema={**CELL_RESULT, "alarm": pl.Boolean}), pl.DataFrame(schema=SIGNAL), pl.DataFrame(schema=MEMBER),
+                    pl.DataFrame(schema={"problem_code": pl.String, "coarse_place": pl.String, "fine_place": pl.String, "excess": pl.Float64}),
+                    pl.DataFrame(schema={**SIGNAL, "n_callers": pl.UInt32, "problem_name": pl.String}), 0.0, 0.0, {})
+
+
+def first_busy_day(counts: pl.DataFrame) -> date | None:
+    """The first day from which the place has records on at least half of the next 28 days; stray early records don't count."""
+    per_day = counts.group_by("date").agg(pl.col("n").sum()).filter(pl.col("n") > 0).sort("date")
+    if per_day.is_empty():
+        return None
+    ahead = per_day.rolling("date", period="28d", offset="-1d").agg(pl.len().alias("busy"))
+    busy = ahead.filter(pl.col("busy") >= 14)
+    return busy["date"][0] if busy.height else per_day["date"][0]
+
+
+def cells_tonight(counts: pl.DataFrame, place: Place, day: date, quiet: pl.DataFrame) -> pl.DataFrame:
+    """Every watched cell on `day`: what was seen, what was expected, and the p-value (null where it could not be judged).
+
+    counts: (source_id, problem_code, fine_place, coarse_place, date, n) as known tonight. quiet: (problem_code, fine_place,
+    coarse_place) of cells not to be tested.
+    """
+    first = first_busy_day(counts)
+    if first is None or first > day:
+        return pl.DataFrame(schema=CELL_RESULT)
+    first = max(first, day - timedelta(days=LOOK_BACK))
+    recent = counts.filter(pl.col("date") > day - timedelta(days=WATCHED_DAYS))
+    out = []
+    for level, by in (("fine", ["problem_code", "fine_place", "coarse_place"]), ("coarse", ["problem_code", "coarse_place"])):
+        mine = recent.filter(pl.col("fine_place").is_not_null()) if level == "fine" else recent
+        mine = mine.filter(pl.col("coarse_place").is_not_null())
+        watched = mine.filter(pl.col("n") > 0).select(by).unique()
+        whole = matrix(counts.join(watched, on=by, how="semi"), by, first, day)
+        if whole.series.is_empty():
+            continue
+        out.append(_judged(whole, level, place).select(list(CELL_RESULT)))
+    if not out:
+        return pl.DataFrame(schema=CELL_RESULT)
+    cells = pl.concat(out, how="vertical_relaxed")
+    if quiet.height:
+        key = ["problem_code", "fine_place", "coarse_place"]
+        silent = pl.concat([quiet.select(key), quiet.select("problem_code", pl.lit(None, pl.String).alias("fine_place"), "coarse_place")]).unique()
+        cells = cells.join(silent.with_columns(pl.lit(True).alias("_quiet")), on=key, how="left", nulls_equal=True).with_columns(
+            pl.when(pl.col("_quiet").fill_null(False)).then(None).otherwise(pl.col(c)).alias(c) for c in ("expected_day", "expected", "p_value")
+        ).drop("_quiet")
+    return cells.sort("series_id")
+
+
+def _judged(whole: Matrix, level: str, place: Place) -> pl.DataFrame:
+    factors = [whole.series[c].rank("dense").to_numpy().astype(int) - 1 for c in whole.series.columns]
+    off = np.asarray(holidays(whole.days, place.region), bool)
+    last = len(whole.days) - 1
+    found = SurgeDetector().detect(whole.counts, at=np.array([last]), holidays=off, groups=np.stack(factors, 1))
+    series = whole.series if "fine_place" in whole.series.columns else whole.series.with_columns(pl.lit(None, pl.String).alias("fine_place"))
+    return series.with_columns(
+        pl.lit(level).alias("level"),
+        pl.Series("observed_day", whole.counts[last].astype(np.int64)),
+        pl.Series("expected_day", found.expected_day[0]), pl.Series("observed", found.observed_window[0]),
+        pl.Series("expected", found.expected_window[0]), pl.Series("p_value", found.p_value[0]),
+        pl.Series("window", found.window[0].astype(np.int32)),
+    ).with_columns(pl.col("expected_day", "expected", "p_value").fill_nan(None),
+                   pl.concat_str("problem_code", pl.lit("@"), pl.concat_str("coarse_place", "fine_place", separator="/", ignore_nulls=True)
+                                 ).alias("series_id"))
+
+
+def arrivals(records: pl.DataFrame, by: str) -> pl.DataFrame:
+    """(by, date, n_records, n_callers): records and distinct callers a day; a record without a caller is one of its own."""
+    who = pl.coalesce("caller_key", "record_id")
+    return records.filter(pl.col(by).is_not_null()).group_by(by, pl.col("local_date").alias("date")).agg(
+        pl.len().alias("n_records"), who.n_unique().alias("n_callers")).sort(by, "date")
+
+
+def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: float, per_series: int,
+                 quiet_sources: Sequence[str]) -> Detection:
+    """Signals of tonight, held to a budget of false alarms.
+
+    cells: of `cells_tonight`. recent: the records of the last days (at least OPEN_DAYS) with record_id, local_date, problem_code,
+    fine_place, coarse_place, respondent_key, incident_id, caller_key. budget: false alarms a week for `per_series` series.
+    """
+    fine = cells.filter(pl.col("level") == "fine")
+    nightly = budget / 7 * fine.height / per_series
+    heard = recent.filter(~pl.col("source_id").is_in(list(quiet_sources)))
+    grown = _grown(heard, "incident_id", day)
+    busy = _grown(heard, "respondent_key", day)
+    tested = cells.filter(pl.col("p_value").is_not_null())
+    n_tests = tested.height + grown.height + busy.height
+    threshold = nightly / n_tests if n_tests else 0.0
+    spoke = tested.filter((pl.col("p_value") <= threshold) & (pl.col("observed") >= LEAST_RECORDS))
+    surges = spoke.select(
+        pl.col("series_id").alias("signal_id"), pl.lit("surge").alias("kind"), "level", "problem_code", "fine_place", "coarse_place",
+        pl.lit(None, pl.String).alias("respondent_key"), pl.lit(None, pl.String).alias("incident_id"), "observed", "expected", "p_value",
+        "window", pl.lit(None, pl.String).alias("rule"))
+    more = [_rising(frame, by, kind, level, threshold, heard) for frame, by, kind, level in (
+        (grown, "incident_id", "incident", "incident"), (busy, "respondent_key", "surge", "respondent"))]
+    signals = pl.concat([surges, *more]).select(pl.col(c).cast(t) for c, t in SIGNAL.items()).sort("signal_id")
+    members = _members(signals, recent, day)
+    few = _few_callers(signals, members, recent)
+    named = recent.select("problem_code", "problem_name").drop_nulls().unique("problem_code", keep="first", maintain_order=True)
+    campaigns = signals.join(few, on="signal_id").join(named, on="problem_code", how="left").sort("signal_id")
+    signals = signals.join(few, on="signal_id", how="anti")
+    members = members.join(signals.select("signal_id"), on="signal_id", how="semi")
+    return Detection(cells.with_columns((pl.col("p_value") <= threshold).fill_null(False).alias("alarm")), signals, members,
+                     _streets(signals, recent, cells, day), campaigns, threshold * n_tests, threshold, _q_values(tested, grown, busy))
+
+
+def _q_values(tested: pl.DataFrame, grown: pl.DataFrame, busy: pl.DataFrame) -> dict[str, float]:
+    names = [*tested["series_id"].to_list(), *(f"incident:{i}" for i in grown["incident_id"]), *(f"respondent:{r}" for r in busy["respondent_key"])]
+    p = np.concatenate([f["p_value"].cast(pl.Float64).to_numpy() for f in (tested, grown, busy)])
+    return dict(zip(names, benjamini_hochberg(np.nan_to_num(p, nan=1.0)).tolist()))
+
+
+def _grown(recent: pl.DataFrame, by: str, day: date) -> pl.DataFrame:
+    """(by, p_value, observed, expected, window, n_callers) of every incident or respondent with a record in the last days."""
+    name = by.removesuffix("_id").removesuffix("_key")
+    counted = arrivals(recent, by).rename({by: name})
+    if counted.is_empty():
+        return pl.DataFrame(schema={by: pl.String, "observed": pl.Float64, "expected": pl.Float64, "p_value": pl.Float64, "window": pl.Int32,
+                                    "n_callers": pl.UInt32})
+    found = IncidentGrowth().fit(counted, day).p_values(counted, day) if name == "incident" else RespondentSurge().p_values(counted, day)
+    callers = recent.filter(pl.col("local_date") > day - timedelta(days=OPEN_DAYS)).group_by(by).agg(
+        pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers"))
+    return found.select(pl.col(name).alias(by), pl.col("n_window").cast(pl.Float64).alias("observed"), "expected", "p_value", "window").join(
+        callers, on=by, how="left").sort(by)
+
+
+def _rising(frame: pl.DataFrame, by: str, kind: str, level: str, threshold: float, recent: pl.DataFrame) -> pl.DataFrame:
+    """Of the incidents or respondents, those that are signals, as SIGNAL rows."""
+    spoke = frame.filter((pl.col("p_value") <= threshold) & (pl.col("n_callers") >= LEAST_CALLERS) & (pl.col("observed") >= LEAST_RECORDS))
+    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)  # noqa: E731
+    about = recent.filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place"))
+    rows = spoke.join(about, on=by, how="left").with_columns(
+        pl.concat_str(pl.lit(f"{level}:"), by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))
+    return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+
+
+def _members(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataFrame:
+    """The records in each signal's window."""
+    out = []
+    columns = recent.select("record_id", "local_date", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id")
+    for level, by in (("fine", ["problem_code", "fine_place", "coarse_place"]), ("coarse", ["problem_code", "coarse_place"]),
+                      ("respondent", ["respondent_key"]), ("incident", ["incident_id"])):
+        mine = signals.filter(pl.col("level") == level).select("signal_id", "window", *by)
+        hit = columns.join(mine, on=by).filter((pl.col("local_date") <= day) & (
+            (pl.col("local_date") > pl.lit(day) - pl.duration(days="window")) | (pl.lit(level) == "incident")))
+        out.append(hit.select(list(MEMBER)))
+    return pl.concat(out).unique().sort("signal_id", "record_id")
+
+
+def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFrame) -> pl.DataFrame:
+    """(signal_id, n_callers) of signals whose rise is the work of a few callers: counted by caller, nothing is left of it."""
+    known = members.join(recent.select("record_id", "caller_key"), on="record_id")
+    per = known.group_by("signal_id").agg(
+        pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers"), pl.col("caller_key").is_not_null().mean().alias("known"))
+    judged = signals.filter(pl.col("kind") == "surge").join(per, on="signal_id")
+    usual = pl.col("expected").fill_null(0) + 3 * (pl.col("expected").fill_null(0) + 1).sqrt()
+    return judged.filter((pl.col("known") >= 0.8) & (pl.col("n_callers") < 0.5 * pl.col("observed")) & (
+        (pl.col("n_callers") <= FEW_CALLERS) | (pl.col("n_callers") <= usual))).select("signal_id", "n_callers")
+
+
+def _streets(signals: pl.DataFrame, recent: pl.DataFrame, cells: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Excess by street, in the window of the whole place's signal."""
+    coarse = signals.filter((pl.col("kind") == "surge") & (pl.col("level") == "coarse")).select("problem_code", "coarse_place", "window")
+    fine = cells.filter(pl.col("level") == "fine").select("problem_code", "coarse_place", "fine_place", "expected_day")
+    seen = recent.join(coarse, on=["problem_code", "coarse_place"]).filter(
+        (pl.col("local_date") <= day) & (pl.col("local_date") > pl.lit(day) - pl.duration(days="window"))
+    ).group_by("problem_code", "coarse_place", "fine_place").agg(pl.len().alias("n"))
+    return (coarse.join(fine, on=["problem_code", "coarse_place"])
+            .join(seen, on=["problem_code", "coarse_place", "fine_place"], how="left")
+            .select("problem_code", "coarse_place", "fine_place",
+                    (pl.col("n").fill_null(0) - pl.col("expected_day").fill_null(0) * pl.col("window")).alias("excess")))

@@ -1,0 +1,75 @@
+"""The self-check, and the dead man's check for the night that never ended."""
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flows.dates import end_of, now, yesterday
+from flows.messages import tell
+from flows.running import House
+from policy.catalogue import say
+from warehouse.settings import Settings
+from warehouse.store import STORED
+
+
+def examine(settings: Settings, last_night: bool, grace_hours: float) -> int:
+    """Exit status 0 where all is well, else 1."""
+    house = House.open(settings)
+    try:
+        if last_night:
+            return ended_in_time(house, now(), timedelta(hours=grace_hours))
+        return max(_lake(house), _sums(house), _modes(house), 0)
+    finally:
+        house.warehouse.close()
+
+
+def ended_in_time(house: House, at: datetime, grace: timedelta) -> int:
+    """Whether the last night that should have ended by now has: of yesterday, or of the day before while its grace is not over."""
+    lang = house.settings.lang
+    zones = sorted({(m.time_zone, m.day_starts_at) for m in house.mappings.values()
+                    if (house.settings.inboxes / m.source).is_dir()}) or [("Asia/Shanghai", "00:00")]
+    status = 0
+    for zone, starts in zones:
+        due = yesterday(zone, starts, at)
+        if end_of(due, zone, starts) + grace > at:
+            due -= timedelta(days=1)
+        nights = house.warehouse.read("select run_date, outcome from v_runs where kind = 'nightly' order by run_date, as_of, run_id")
+        stored = nights.filter(nights["outcome"].is_in(list(STORED)))
+        if stored.height and stored["run_date"][-1] >= due:
+            tell(say("doctor.night.ok", lang, date=stored["run_date"][-1], outcome=stored["outcome"][-1]))
+        else:
+            last = stored["run_date"][-1] if stored.height else say("doctor.never", lang)
+            tell(say("doctor.night.missing", lang, date=due, last=last))
+            status = 1
+    return status
+
+
+def _lake(house: House) -> int:
+    lang = house.settings.lang
+    bad = house.warehouse.verify()
+    for path, what in bad:
+        tell(say("doctor.lake.bad", lang, path=path, what=what))
+    if not bad:
+        tell(say("doctor.lake.ok", lang, n=house.warehouse.read("select count(*) as n from lake_file")["n"][0]))
+    return int(bool(bad))
+
+
+def _sums(house: House) -> int:
+    """Contract 1: rows read = accepted + quarantined + unchanged, for every batch."""
+    lang = house.settings.lang
+    batches = house.warehouse.batches()
+    off = batches.filter(batches["rows_read"] != batches["accepted"] + batches["quarantined"] + batches["unchanged"])
+    for batch in off["batch_id"].to_list():
+        tell(say("doctor.sums.bad", lang, batch=batch))
+    if off.is_empty():
+        tell(say("doctor.sums.ok", lang, n=batches.height))
+    return int(off.height > 0)
+
+
+def _modes(house: House) -> int:
+    """The two restricted places are nobody else's to read."""
+    lang = house.settings.lang
+    boxes = house.settings.inboxes
+    places: list[Path] = [house.settings.home / "landing", *(p for p in sorted(boxes.glob("*")) if p.is_dir())]
+    wrong = [p for p in places if p.exists() and p.stat().st_mode & 0o077]
+    for path in wrong:
+        tell(say("doctor.modes.bad", lang, path=path))
+    return int(bool(wrong))

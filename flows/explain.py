@@ -1,0 +1,91 @@
+"""Why: a warning, a record or a problem with what stands behind it."""
+import json
+
+import polars as pl
+from rich.console import Console
+
+from flows.messages import BadUsage
+from flows.running import House
+from policy.catalogue import say
+from policy.rules import rules
+from policy.taxonomy import taxonomy
+from warehouse.settings import Settings
+from warehouse.store import Warehouse
+
+
+def explain(settings: Settings, what: str) -> int:
+    """Prints what is known about a warning, record or problem, by its id."""
+    house = House.open(settings)
+    try:
+        for found in (_warning, _record, _problem):
+            lines = found(house.warehouse, what, settings.lang)
+            if lines:
+                Console(highlight=False, soft_wrap=True).print("\n".join(lines), markup=False)
+                return 0
+        raise BadUsage(say("usage.nothing", settings.lang, what=what))
+    finally:
+        house.warehouse.close()
+
+
+def _warning(house: Warehouse, what: str, lang: str) -> list[str]:
+    rows = house.select("warning", "warning_id = :w", w=what)
+    if rows.is_empty():
+        return []
+    w = rows.row(0, named=True)
+    told = json.loads(w["evidence"] or "{}")
+    lines = [f"{w['warning_id']}  {w['level']}  {w['kind']}  {w['status']}", w["title"], w["summary"] or ""]
+    for name in ("raised_on", "updated_on", "as_of", "problem_code", "place", "respondent", "observed", "expected", "ratio", "window_days", "p_value",
+                 "q_value", "rule", "lead_unit", "co_units", "law", "due_at", "verdict", "merged_into", "series_id", "incident_id", "run_id"):
+        if w[name] not in (None, []):
+            lines.append(f"  {name}: {w[name]}")
+    lines += [f"  {name}: {', '.join(told[name])}" for name in ("signals", "problems", "incidents") if told.get(name)]
+    lines += [f"  reason: {r}" for r in json.loads(w["reasons"] or "[]")]
+    series = house.read("select date, observed, expected, p_value, alarm from v_series where series_id = :s order by date desc limit 14", s=w["series_id"])
+    lines += [f"  {r['date']}  observed {r['observed']}  expected {_figure(r['expected'])}  p {_figure(r['p_value'])}{'  alarm' if r['alarm'] else ''}"
+              for r in series.iter_rows(named=True)]
+    for e in house.select("warning_event", "warning_id = :w", w=what).sort("known_at", "event_id").iter_rows(named=True):
+        lines.append(f"  {e['known_at']:%Y-%m-%d %H:%M} {e['kind']} {e['done_by'] or ''} {e['note'] or ''}".rstrip())
+    records = house.read("select x.record_id, x.role, r.created_at, r.street, r.problem_code, r.content from v_warning_records x join v_records r "
+                         "using (record_id) where x.warning_id = :w order by r.created_at, x.record_id", w=what)
+    lines += [f"  [{r['role']}] {r['record_id']} {r['created_at']:%Y-%m-%d %H:%M} {r['street'] or ''} {r['problem_code'] or ''} {(r['content'] or '')[:80]}"
+              for r in records.iter_rows(named=True)]
+    return lines
+
+
+def _record(house: Warehouse, what: str, lang: str) -> list[str]:
+    rows = house.records(pl.Series([what]))
+    if rows.is_empty():
+        return []
+    r = rows.row(0, named=True)
+    lines = [f"{r['record_id']}  revision {r['revision_no']}  known {r['known_at']:%Y-%m-%d %H:%M}", r["title"] or "", r["content"] or ""]
+    for name in ("created_at", "local_date", "record_type", "status", "fine_place", "coarse_place", "problem_code", "problem_name", "problem_id",
+                 "incident_id", "file_name", "sheet", "row_number"):
+        if r[name] is not None:
+            lines.append(f"  {name}: {r[name]}")
+    lines += [f"  {code}: {rules()[code].message(lang)}" for code in r["flags"] or [] if code in rules()]
+    for v in house.revisions(pl.Series([what])).iter_rows(named=True):
+        lines.append(f"  revision {v['revision_no']}: known {v['known_at']:%Y-%m-%d %H:%M}, status {v['status']}")
+    for x in house.read("select warning_id, role from v_warning_records where record_id = :r order by 1", r=what).iter_rows(named=True):
+        lines.append(f"  warning {x['warning_id']} ({x['role']})")
+    return lines
+
+
+def _problem(house: Warehouse, what: str, lang: str) -> list[str]:
+    lines = []
+    problem = taxonomy().problem(what)
+    if problem is not None:
+        lines = [f"{problem.code}  {problem.name(lang)}", problem.definition, f"  lead: {problem.lead_unit}; co: {', '.join(problem.co_units)}",
+                 f"  law: {'; '.join(problem.law)}"]
+    found = house.select("problem", "problem_id = :p", p=what.removeprefix("found:"))
+    if found.height:
+        p = found.row(0, named=True)
+        lines = [f"{p['problem_id']}  {p['name']}", f"  records {p['n_records']}, {p['first_seen']} to {p['last_seen']}, founded by {p['founded_by']}"]
+    counted = house.read("select coalesce(fine_place, coarse_place) as place, count(*) as n from record where problem_code = :p or problem_id = :q "
+                         "group by 1 order by 2 desc limit 10", p=what, q=what.removeprefix("found:"))
+    if not lines and counted.is_empty():
+        return []
+    return [*(lines or [what]), *(f"  {r['place'] or '—'}: {r['n']}" for r in counted.iter_rows(named=True))]
+
+
+def _figure(x: float | None) -> str:
+    return "—" if x is None else f"{x:.3g}"

@@ -1,0 +1,80 @@
+"""The list of a day, as dispatch staff read it: on the screen or in a file."""
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from flows.dates import yesterday
+from flows.exports import export
+from flows.messages import tell
+from flows.running import House
+from policy.catalogue import say
+from policy.levels import LEVELS
+from warehouse.settings import Settings
+from warehouse.store import Warehouse
+
+
+def day_of_list(house: House, day: date | None) -> date:
+    """The day asked for, else that of the last night, else yesterday."""
+    if day is not None:
+        return day
+    last = house.warehouse.read("select max(run_date) as run_date from v_runs where kind = 'nightly' and outcome in ('ok', 'notices')")["run_date"]
+    return last[0] if last.len() and last[0] else yesterday("Asia/Shanghai")
+
+
+def list_of(warehouse: Warehouse, day: date, status: str | None = None) -> pl.DataFrame:
+    """v_warnings raised or updated on a day, the gravest first."""
+    rows = warehouse.read("select * from v_warnings where (raised_on = :day or updated_on = :day) and merged_into is null", day=day)
+    if status:
+        rows = rows.filter(pl.col("status") == status)
+    return rows.sort(pl.col("level").replace_strict({x: i for i, x in enumerate(LEVELS)}, default=9, return_dtype=pl.Int8),
+                     pl.col("p_value").fill_null(-1.0), "warning_id")
+
+
+def evidence_of(warehouse: Warehouse, warnings: pl.DataFrame) -> pl.DataFrame:
+    """(warning_id, record_id, role, record_type, created_at, content) of these warnings' records; texts are masked."""
+    rows = warehouse.read("select w.warning_id, w.record_id, w.role, r.record_type, r.created_at, r.content from v_warning_records w "
+                          "join v_records r using (record_id) order by 1, 2")
+    return rows.join(warnings.select("warning_id"), on="warning_id", how="semi")
+
+
+def series_of(warehouse: Warehouse, warnings: pl.DataFrame) -> pl.DataFrame:
+    """Rows of v_series of the problems that these warnings are about, for their curves."""
+    rows = warehouse.read("select * from v_series order by series_id, date")
+    return rows.join(warnings.select("problem_code").unique(), on="problem_code", how="semi")
+
+
+def runs_of(warehouse: Warehouse, day: date) -> pl.DataFrame:
+    """The day's nights; the last is the one whose list this is."""
+    return warehouse.read("select * from v_runs where kind = 'nightly' and run_date = :day order by as_of, run_id", day=day)
+
+
+def header_of(runs: pl.DataFrame, day: date) -> dict:
+    """run, run_date, as_of and expected_false_alarms of the night whose list this is."""
+    row = runs.row(-1, named=True) if runs.height else {}
+    return {"run": row.get("run_id"), "run_date": day, "as_of": row.get("as_of"), "expected_false_alarms": row.get("expected_false_alarms"),
+            "outcome": row.get("outcome")}
+
+
+def notices_of(warehouse: Warehouse, day: date) -> pl.DataFrame:
+    return warehouse.read("select * from v_notices where raised_on = :day order by notice_id", day=day)
+
+
+def show_warnings(settings: Settings, day: date | None, status: str | None, form: str, output: Path | None) -> int:
+    """Prints or writes the list."""
+    house = House.open(settings)
+    try:
+        day = day_of_list(house, day)
+        rows = list_of(house.warehouse, day, status)
+        if rows.is_empty():
+            tell(say("list.none", settings.lang, date=day))
+        runs = runs_of(house.warehouse, day)
+        text = export(rows, form, output, settings.lang, header_of(runs, day), evidence_of(house.warehouse, rows),
+                      series_of(house.warehouse, rows), notices_of(house.warehouse, day), runs)
+        if text is not None:
+            print(text, end="")
+        if output is not None:
+            tell(say("list.written", settings.lang, path=output, n=rows.height))
+        return 0
+    finally:
+        house.warehouse.close()

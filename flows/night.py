@@ -1,0 +1,366 @@
+"""The night's work on one place: classify, link, count, detect, warn. Everything it needs comes in; everything it says is rows to publish."""
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from hashlib import blake2b
+
+import polars as pl
+
+from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
+from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals
+from flows.link import link
+from flows.places import Place
+from flows.warn import OPEN, Told, shown, tell
+from policy.catalogue import say
+from policy.matters import several_callers
+from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
+from transforms.canonical import LINEAGE, RECORD
+from transforms.counts import count_changes
+from transforms.entities import normalise_respondent
+from transforms.matters import MEMBER, SIGNAL, find_matters
+from warehouse.publication import Delete, LakeWrite, Write
+from warehouse.settings import Settings
+from warehouse.store import Warehouse
+
+#: What the night reads of a record that it does not work anew.
+RECENT = ("record_id", "source_id", "local_date", "created_at", "title", "content", "record_type", "status", "respondent_name", "caller_key",
+          "address_masked", "community", "city", "district", "street_code", "fine_place", "coarse_place", "problem_code", "problem_name",
+          "problem_id", "incident_id", "row_hash", "first_known_at", "due_at", "signed_at", "first_reply_at")
+RECORD_ROW = (*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "problem_code", "problem_name",
+              "problem_id", "incident_id", "worked_revision", "flags", "run_id", *LINEAGE)
+
+
+@dataclass
+class Work:
+    """What a night's work on one place came to."""
+
+    writes: list[Write] = field(default_factory=list)
+    deletes: list[Delete] = field(default_factory=list)
+    lake: list[LakeWrite] = field(default_factory=list)
+    n_signals: int = 0
+    n_warnings: int = 0
+    expected_false_alarms: float = 0.0
+    notices: int = 0
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """The run a place is worked in. `quiet`: sources whose batch is withheld; `step` times a stage by name."""
+
+    day: date
+    as_of: datetime
+    run_id: str
+    settings: Settings
+    quiet: Sequence[str]
+    step: Callable
+
+
+def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house: Warehouse, tonight: Tonight, rules_only: bool = False) -> Work:
+    """Works the records that are new or changed as of tonight and tells what they and the counts say.
+
+    touched: the current revision of each (RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at).
+    before: their rows of the table `record` as an earlier run left them. rules_only: every source of the place is withheld, so that
+    nothing that rests on counts is said, and series stay as they were.
+    """
+    work = Work()
+    with tonight.step("classify"):
+        rows = _carried(known_problems(place.with_places(touched), place), before)
+        since = tonight.day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
+        recent = _recent(house, place, since, touched["record_id"])
+        rows = _found(rows, recent, place, house, tonight, work)
+    with tonight.step("link"):
+        rows, recent = _linked(rows, recent, tonight, work)
+    with tonight.step("count"):
+        changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
+        work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
+    work.writes.append(Write("record", _record_rows(rows, tonight.run_id), "upsert"))
+    whole = pl.concat([recent.select(RECENT), rows.select(RECENT)], how="vertical_relaxed")
+    whole = whole.with_columns(normalise_respondent(whole["respondent_name"]).alias("respondent_key"))
+    with tonight.step("detect"):
+        seen = whole.filter(pl.col("local_date") <= tonight.day)
+        counts = _counts(house, place, changes, tonight)
+        found = NOTHING if rules_only else _detected(place, counts, seen, tonight)
+        signals, members = _with_rules(found, seen, place, tonight)
+    with tonight.step("warn"):
+        told = _told(place, signals, members, found, whole, house, tonight)
+    _publish_words(work, place, found, signals, told, changes, counts, tonight)
+    return work
+
+
+def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight) -> Detection:
+    quiet = counts.filter(pl.col("source_id").is_in(list(tonight.quiet)) & (pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)))
+    cells = cells_tonight(counts, place, tonight.day, quiet.select("problem_code", "fine_place", "coarse_place").unique())
+    budget = tonight.settings
+    return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week, budget.per_series, tonight.quiet)
+
+
+def _recent(house: Warehouse, place: Place, since: date, without: pl.Series) -> pl.DataFrame:
+    names = {f"s{i}": s for i, s in enumerate(place.sources)}
+    slots = ", ".join(f":{n}" for n in names)
+    rows = house.read(f"select {', '.join(RECENT)} from record where source_id in ({slots}) and local_date >= :since order by record_id",
+                      since=since, **names)
+    return rows.filter(~pl.col("record_id").is_in(without.implode()))
+
+
+def _carried(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """What earlier nights gave a record stays with it: its incident, and its found problem where nothing better is known."""
+    was = before.select("record_id", "incident_id", "problem_id", pl.col("problem_code").alias("_code"), pl.col("problem_name").alias("_name"),
+                        "worked_revision")
+    rows = rows.join(was, on="record_id", how="left", maintain_order="left")
+    keeps = pl.col("problem_code").is_null() & pl.col("_code").str.starts_with("found:").fill_null(False)
+    return rows.with_columns(pl.when(keeps).then("_code").otherwise("problem_code").alias("problem_code"),
+                             pl.when(keeps).then("_name").otherwise("problem_name").alias("problem_name")).drop("_code", "_name")
+
+
+def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Warehouse, tonight: Tonight, work: Work) -> pl.DataFrame:
+    left = rows.filter(pl.col("problem_code").is_null())
+    if left.is_empty():
+        return rows
+    earlier = recent.filter((pl.col("problem_code").is_null() | pl.col("problem_code").str.starts_with("found:"))
+                            & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
+    kept = house.dataset(STATE, tonight.as_of, [place.key]).collect()
+    state = kept["state"][-1] if "state" in kept.columns and kept.height else None
+    found = found_problems(left, earlier, state, place, tonight.day, tonight.run_id)
+    work.writes += found.writes
+    work.lake += found.lake
+    new = found.records.rename({"problem_id": "_id", "problem_name": "_name"})
+    rows = rows.join(new, on="record_id", how="left", maintain_order="left")
+    hit = pl.col("_id").is_not_null() & pl.col("problem_code").is_null()
+    return rows.with_columns(
+        pl.coalesce("_id", "problem_id").alias("problem_id"),
+        pl.when(hit).then(pl.concat_str(pl.lit("found:"), "_id")).otherwise("problem_code").alias("problem_code"),
+        pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_name")
+
+
+def _linked(rows: pl.DataFrame, recent: pl.DataFrame, tonight: Tonight, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Tonight's records linked with what is open; both frames with their incidents as they are now."""
+    new = rows.filter(pl.col("worked_revision").is_null())
+    old = pl.concat([recent.select(RECENT), rows.filter(pl.col("worked_revision").is_not_null()).select(RECENT)], how="vertical_relaxed")
+    links = link(new, old)
+    moved = dict(links.records.iter_rows())
+    gone = dict(links.merged.iter_rows())
+    now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)
+    rows = rows.with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
+    changed = recent.filter(pl.col("record_id").is_in(list(moved)))
+    recent = recent.with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
+    if changed.height:
+        work.writes.append(Write("record", recent.filter(pl.col("record_id").is_in(list(moved))).select("record_id", "incident_id"), "update"))
+    touched = {*moved.values(), *rows["incident_id"].drop_nulls().to_list()}
+    whole = pl.concat([recent.select(RECENT), rows.select(RECENT)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
+    work.writes.append(Write("incident", _incident_rows(whole, tonight.run_id), "upsert"))
+    if links.merged.height:
+        work.writes.append(Write("incident", links.merged.select("incident_id", pl.col("into").alias("merged_into"),
+                                                                 pl.lit(tonight.run_id).alias("run_id")), "upsert"))
+    return rows, recent
+
+
+def _incident_rows(whole: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """What is known of an incident from the records of the open window."""
+    ordered = whole.sort("created_at", "row_hash", "record_id")
+    return ordered.group_by("incident_id", maintain_order=True).agg(
+        pl.coalesce("fine_place", "coarse_place").drop_nulls().first().alias("place"),
+        pl.col("problem_code").drop_nulls().mode().sort().first(), pl.col("respondent_name").drop_nulls().mode().sort().first().alias("respondent"),
+        pl.coalesce("title", pl.col("content").str.slice(0, 40)).first().alias("title"), pl.col("local_date").min().alias("first_seen"),
+        pl.col("local_date").max().alias("last_seen"), pl.len().cast(pl.Int64).alias("n_records"),
+        pl.col("caller_key").drop_nulls().n_unique().cast(pl.Int64).alias("n_callers"), pl.col("record_id").first().alias("founded_by"),
+    ).with_columns(pl.lit(run_id).alias("run_id")).sort("incident_id")
+
+
+def _record_rows(rows: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
+    return rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision"), flags.alias("flags"),
+                             pl.lit(run_id).alias("run_id")).select(RECORD_ROW).sort("record_id")
+
+
+def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
+    since = tonight.day - timedelta(days=LOOK_BACK)
+    stored = house.counts(tonight.as_of, since, place.sources)
+    cell = ["source_id", "problem_code", "fine_place", "coarse_place", "date"]
+    new = changes.filter((pl.col("known_at") <= tonight.as_of) & (pl.col("date") >= since)).select(*cell, pl.col("n").cast(pl.Int64))
+    return pl.concat([stored.select(*cell, "n"), new]).group_by(cell).agg(pl.col("n").sum()).filter(pl.col("n") != 0).sort(cell)
+
+
+def _with_rules(found: Detection, seen: pl.DataFrame, place: Place, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The signals, and beside them what one or a few records say by rule: sentinels and clusters."""
+    age = tonight.settings.sentinel_days
+    fresh = seen.filter(pl.col("created_at") > pl.lit(tonight.as_of) - pl.duration(days=age))
+    rules = sentinel_rules(tonight.day)
+    hits = fresh.with_columns(match(fresh.select("title", "content"), rules).alias("rule")).filter(pl.col("rule").is_not_null())
+    told = [s for s, m in place.mappings.items() if m.problems == "taxonomy"]
+    stands_for = pl.col("rule").replace_strict({r.id: r.problem for r in rules}, default=None, return_dtype=pl.String)
+    sentinels = hits.select(
+        pl.concat_str(pl.lit("sentinel:"), "record_id").alias("signal_id"), pl.lit("sentinel").alias("kind"), pl.lit("record").alias("level"),
+        pl.when(pl.col("source_id").is_in(told)).then(stands_for).otherwise("problem_code").alias("problem_code"), "fine_place", "coarse_place",
+        "respondent_key", "incident_id", pl.lit(1.0).alias("observed"), pl.lit(1).alias("window"), "rule")
+    single = hits.select(pl.concat_str(pl.lit("sentinel:"), "record_id").alias("signal_id"), "record_id")
+    together, of_clusters = _clusters(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight)
+    callers, of_callers = _several_callers(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight)
+    signals = pl.concat([f.select((pl.col(c) if c in f.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+                         for f in (found.signals, sentinels, together, callers)]).sort("signal_id")
+    members = pl.concat([f.select(list(MEMBER)) for f in (found.members, single, of_clusters, of_callers)]).unique().sort("signal_id", "record_id")
+    return signals, members
+
+
+def _clusters(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What the cluster rules say of records that became known lately, as signals and their records."""
+    open_ = seen.rename({"respondent_key": "respondent"}).with_columns(pl.col("fine_place").alias("street"))
+    hits = clusters(open_, tonight.as_of, cluster_rules(tonight.day)).filter(
+        pl.col("last_at") > pl.lit(tonight.as_of) - pl.duration(days=tonight.settings.sentinel_days))
+    named = hits.with_columns(pl.concat_str(pl.lit("cluster:"), "rule", pl.lit(":"), "by", pl.lit(":"), "key").alias("signal_id"))
+    members = named.select("signal_id", pl.col("record_ids").alias("record_id")).explode("record_id")
+    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)  # noqa: E731
+    about = members.join(seen, on="record_id").group_by("signal_id").agg(
+        mode("fine_place"), mode("coarse_place"), mode("respondent_key"), (pl.col("local_date").max() - pl.col("local_date").min()).alias("_span"))
+    signals = named.join(about, on="signal_id").select(
+        "signal_id", pl.lit("cluster").alias("kind"), pl.lit("fine").alias("level"), "problem_code", "fine_place", "coarse_place", "respondent_key",
+        pl.col("n_records").cast(pl.Float64).alias("observed"), (pl.col("_span").dt.total_days() + 1).alias("window"), "rule")
+    return signals, members
+
+
+def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Incidents with several callers within a few days, as signals and their records."""
+    month = seen.filter(pl.col("local_date") > tonight.day - timedelta(days=28))
+    rule = several_callers(month.height / 28)
+    recent = seen.filter((pl.col("local_date") > tonight.day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
+                         & pl.col("caller_key").is_not_null())
+    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)  # noqa: E731
+    told = recent.group_by("incident_id").agg(
+        pl.len().alias("observed"), pl.col("caller_key").n_unique().alias("_callers"), mode("problem_code"), mode("fine_place"),
+        mode("coarse_place"), mode("respondent_key")).filter(
+        (pl.col("_callers") >= rule.callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
+    signals = told.select(pl.concat_str(pl.lit("cluster:"), pl.lit(rule.id), pl.lit(":"), "incident_id").alias("signal_id"),
+                          pl.lit("cluster").alias("kind"), pl.lit("incident").alias("level"), "problem_code", "fine_place", "coarse_place",
+                          "respondent_key", "incident_id", pl.col("observed").cast(pl.Float64), pl.lit(rule.days).alias("window"),
+                          pl.lit(rule.id).alias("rule"))
+    members = seen.join(signals.select("incident_id", "signal_id"), on="incident_id").select("signal_id", "record_id")
+    return signals, members
+
+
+_WARNING_EXTRA = ("subject", "respondent_key", "incidents", "problems", "signals")
+
+
+def earlier_warnings(house: Warehouse, sources: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The place's warnings that can still be about something (all but merged), and their records."""
+    rows = house.select("warning", "status <> 'merged'")
+    rows = rows.filter(pl.col("source_ids").list.eval(pl.element().is_in(list(sources))).list.any().fill_null(False))
+    told = [json.loads(e or "{}") for e in rows["evidence"].to_list()]
+    schema = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
+              "signals": pl.List(pl.String)}
+    extra = pl.DataFrame([{c: t.get(c) for c in _WARNING_EXTRA} for t in told], schema=schema)
+    rows = pl.concat([rows, extra], how="horizontal") if rows.height else rows.with_columns(
+        pl.lit(None, t).alias(c) for c, t in schema.items())
+    records = house.read("select r.warning_id, r.record_id from warning_record r join warning w using (warning_id) "
+                         "where w.status <> 'merged' order by 1, 2")
+    return rows, records.join(rows.select("warning_id"), on="warning_id", how="semi")
+
+
+def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, house: Warehouse,
+          tonight: Tonight) -> Told:
+    earlier, earlier_records = earlier_warnings(house, place.sources)
+    if signals.is_empty() and earlier.is_empty():
+        whole = whole.clear()
+    behind = _all_behind(whole, members, earlier, earlier_records, house)
+    seen = behind.filter(pl.col("local_date") <= tonight.day)
+    matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
+                           found.streets)
+    return tell(matters, seen, earlier, earlier_records, found.q_values, place, tonight.day, tonight.as_of, tonight.run_id,
+                tonight.settings.max_warnings, tonight.quiet)
+
+
+def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, house: Warehouse) -> pl.DataFrame:
+    """Every record that a warning of tonight may stand on: those of tonight's signals, of their incidents, and of open warnings."""
+    told = whole.join(members.select("record_id").unique(), on="record_id", how="semi")
+    open_ = earlier.filter(pl.col("status").is_in(OPEN))
+    incidents = {*told["incident_id"].drop_nulls().to_list(), *(i for ids in open_["incidents"].to_list() if ids for i in ids)}
+    inside = whole.filter(pl.col("incident_id").is_in(list(incidents)) | pl.col("record_id").is_in(members["record_id"].unique().implode()))
+    outside = pl.DataFrame(schema=whole.schema)
+    ids = sorted(set(earlier_records["record_id"].to_list()) - set(whole["record_id"].to_list()))
+    if ids:
+        outside = house.records(pl.Series(ids, dtype=pl.String)).select(RECENT)
+        outside = outside.with_columns(normalise_respondent(outside["respondent_name"]).alias("respondent_key"))
+    again = whole.join(earlier_records.select("record_id").unique(), on="record_id", how="semi")
+    return pl.concat([inside, again, outside], how="vertical_relaxed").unique("record_id", keep="first", maintain_order=True)
+
+
+def _publish_words(work: Work, place: Place, found: Detection, signals: pl.DataFrame, told: Told, changes: pl.DataFrame,
+                   counts: pl.DataFrame, tonight: Tonight) -> None:
+    """Rows of series, warnings, notices and metrics."""
+    work.n_signals, work.n_warnings = signals.height, told.raised
+    work.expected_false_alarms = found.expected_false_alarms
+    work.writes += [Write("warning", told.warnings, "upsert"), Write("warning_record", told.records, "replace", ("warning_id",)),
+                    Write("warning_event", told.events, "ignore"), Write("metric", told.metrics, "replace", ("metric", "grain", "key"))]
+    if found is not NOTHING:
+        work.writes += series_writes(place, found, signals, told, changes, counts, tonight)
+        work.deletes.append(Delete("series", "date < :before and not kept",
+                                   {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
+    notices = _notices(place, found, told, tonight)
+    work.notices = notices.height
+    work.writes.append(Write("notice", notices, "ignore"))
+
+
+def series_writes(place: Place, found: Detection, signals: pl.DataFrame, told: Told, changes: pl.DataFrame, counts: pl.DataFrame,
+                  tonight: Tonight) -> list[Write]:
+    """Tonight's row of every watched cell, and `observed` of earlier days wherever tonight's records changed it."""
+    rounded = lambda c: pl.col(c).round_sig_figs(9).alias(c)  # noqa: E731
+    spoke = set(signals["signal_id"].to_list()) | {s for r in told.warnings.iter_rows(named=True) for s in json.loads(r["evidence"])["signals"]}
+    tonights = found.cells.select(
+        "series_id", pl.lit(tonight.day).alias("date"), "problem_code", pl.coalesce("fine_place", "coarse_place").alias("place"),
+        pl.lit(None, pl.String).alias("respondent"), "level", pl.col("observed_day").alias("observed"),
+        pl.col("expected_day").alias("expected"), "p_value", "alarm",
+        (pl.col("alarm") | pl.col("series_id").is_in(list(spoke))).alias("kept"), pl.lit(tonight.run_id).alias("run_id")
+    ).with_columns(rounded("expected"), rounded("p_value"))
+    special = signals.filter(pl.col("level").is_in(["respondent", "incident"])).select(
+        pl.col("signal_id").alias("series_id"), pl.lit(tonight.day).alias("date"), "problem_code",
+        pl.coalesce("fine_place", "coarse_place").alias("place"), pl.col("respondent_key").alias("respondent"), "level",
+        pl.col("observed").cast(pl.Int64), "expected", "p_value", pl.lit(True).alias("alarm"), pl.lit(True).alias("kept"),
+        pl.lit(tonight.run_id).alias("run_id")).with_columns(rounded("expected"), rounded("p_value"))
+    past = _past_observed(changes, counts, found.cells, tonight)
+    return [Write("series", past, "upsert"), Write("series", pl.concat([tonights, special]).unique(["series_id", "date"], keep="first",
+                                                                                                  maintain_order=True), "upsert")]
+
+
+def _past_observed(changes: pl.DataFrame, counts: pl.DataFrame, cells: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
+    """`observed` of the days before tonight, within the kept window, of the cells and days that tonight's records changed."""
+    first = tonight.day - timedelta(days=tonight.settings.series_days)
+    moved = changes.filter((pl.col("known_at") <= tonight.as_of) & pl.col("date").is_between(first, tonight.day - timedelta(days=1)))
+    out = []
+    for level, by in (("fine", ["problem_code", "coarse_place", "fine_place"]), ("coarse", ["problem_code", "coarse_place"])):
+        keyed = [c.filter(pl.col("coarse_place").is_not_null() & (pl.col("fine_place").is_not_null() if level == "fine" else pl.lit(True)))
+                 for c in (moved, counts)]
+        days = keyed[0].select(*by, "date").unique()
+        now = keyed[1].join(days, on=[*by, "date"], how="right").group_by(*by, "date").agg(pl.col("n").sum().fill_null(0).alias("observed"))
+        places = ["coarse_place", "fine_place"] if level == "fine" else ["coarse_place"]
+        out.append(now.select(
+            pl.concat_str("problem_code", pl.lit("@"), pl.concat_str(*places, separator="/")).alias("series_id"), "date", "problem_code",
+            pl.col(places[-1]).alias("place"), pl.lit(level).alias("level"), pl.col("observed").cast(pl.Int64)))
+    return pl.concat(out).join(cells.select("series_id"), on="series_id", how="semi").sort("series_id", "date")
+
+
+_NOTICE = {"notice_id": pl.String, "raised_on": pl.Date, "as_of": pl.Datetime("us", "UTC"), "kind": pl.String, "code": pl.String,
+           "source_id": pl.String, "problem_code": pl.String, "place": pl.String, "n_records": pl.Int64, "n_callers": pl.Int64,
+           "summary": pl.String, "details": pl.String, "lang": pl.String, "run_id": pl.String}
+
+
+def notice_frame(rows: list[dict], tonight_day: date, as_of: datetime, run_id: str) -> pl.DataFrame:
+    """Rows of the table `notice`; an id derives from what the notice is about and the day."""
+    out = []
+    for row in rows:
+        about = f"{row['kind']}|{row.get('code')}|{row.get('source_id')}|{row.get('problem_code')}|{row.get('place')}|{row.get('about', '')}"
+        notice_id = f"N{tonight_day:%Y%m%d}-" + blake2b(about.encode(), digest_size=5).hexdigest()
+        out.append({**dict.fromkeys(_NOTICE), **{k: v for k, v in row.items() if k in _NOTICE}, "notice_id": notice_id,
+                    "raised_on": tonight_day, "as_of": as_of, "run_id": run_id})
+    return pl.DataFrame(out, schema=_NOTICE).unique("notice_id", keep="first", maintain_order=True)
+
+
+def _notices(place: Place, found: Detection, told: Told, tonight: Tonight) -> pl.DataFrame:
+    rows = []
+    for c in found.campaigns.iter_rows(named=True):
+        where = c["fine_place"] or c["coarse_place"] or ""
+        rows.append({"kind": "campaign", "problem_code": c["problem_code"], "place": where, "n_records": int(c["observed"]),
+                     "n_callers": c["n_callers"], "lang": place.lang, "summary": say(
+                         "notice.campaign", place.lang, place=where, problem=c["problem_name"] or c["problem_code"] or "",
+                         observed=shown(c["observed"]), n=c["n_callers"])})
+    if told.capped:
+        rows.append({"kind": "capped", "n_records": told.capped, "lang": place.lang, "summary": say("notice.capped", place.lang, n=told.capped)})
+    return notice_frame(rows, tonight.day, tonight.as_of, tonight.run_id)

@@ -1,0 +1,99 @@
+"""One run: its lock, its row in the run log, the time its stages took."""
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from secrets import token_hex
+from time import perf_counter
+from typing import Any
+
+from flows.dates import now
+from sources.mapping import SourceMapping, load_mappings
+from warehouse.settings import Settings
+from warehouse.store import Warehouse
+
+
+def weisu_version() -> str:
+    try:
+        return version("weisu")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+@dataclass
+class House:
+    """Settings, warehouse and mappings, opened once a command."""
+
+    settings: Settings
+    warehouse: Warehouse
+    mappings: Mapping[str, SourceMapping]
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> "House":
+        """Opens the house and brings its database to the newest schema. Raises SettingsError, MappingError."""
+        settings = settings or Settings()
+        settings.home.mkdir(parents=True, exist_ok=True)
+        mappings = load_mappings(settings.own_sources)
+        warehouse = Warehouse(settings)
+        warehouse.upgrade()
+        return cls(settings, warehouse, mappings)
+
+
+@dataclass
+class Run:
+    """A run that is going on. `row` holds columns of the run log."""
+
+    house: House
+    run_id: str
+    kind: str
+    day: date
+    as_of: datetime
+    sources: tuple[str, ...]
+    row: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    interrupted: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Adds what this took to the stage's seconds."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - began
+
+    def ended(self, outcome: str, **columns: Any) -> dict[str, Any]:
+        """The run's row as it ends: stages, seconds and version filled in."""
+        self.row = {"run_id": self.run_id, "outcome": outcome, "rows_read": 0, "accepted": 0, "quarantined": 0, "unchanged": 0, "not_records": 0,
+                    "n_signals": 0, "n_warnings": 0, "expected_false_alarms": 0.0, **columns,
+                    "seconds": round(sum(self.stages.values()), 3), "stages": {k: round(v, 3) for k, v in self.stages.items()},
+                    "version": weisu_version(), "ended_at": now()}
+        return self.row
+
+    def fail(self, **columns: Any) -> None:
+        """Ends the run without anything stored."""
+        self.house.warehouse.end(self.ended("failed", **columns))
+
+
+def new_run_id(kind: str, day: date) -> str:
+    """Names a run for people and logs; it is lineage, no result depends on it."""
+    return f"{kind}-{day.isoformat()}-{now():%Y%m%dT%H%M%S}-{token_hex(2)}"
+
+
+@contextmanager
+def running(house: House, kind: str, day: date, as_of: datetime, sources: tuple[str, ...], parameters: Mapping[str, Any],
+            run_id: str | None = None) -> Iterator[Run]:
+    """Holds the night's lock and notes the run. A run that raises is noted as failed and raises on."""
+    run = Run(house, run_id or new_run_id(kind, day), kind, day, as_of, sources)
+    with house.warehouse.lock(run.run_id):
+        run.interrupted = house.warehouse.begin({
+            "run_id": run.run_id, "kind": kind, "run_date": day, "as_of": as_of, "sources": list(sources),
+            "parameters": json.loads(json.dumps(parameters, default=str)), "started_at": now(), "version": weisu_version()})
+        try:
+            yield run
+        except BaseException:
+            if not run.row:
+                run.fail()
+            raise

@@ -1,0 +1,86 @@
+"""Prefect and Great Expectations as this project runs them: no telemetry, one temporary server a process at the most."""
+import os
+import sys
+import traceback
+from functools import wraps
+from pathlib import Path
+
+from policy.catalogue import say
+
+_QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    # A first start migrates Prefect's own database; its default limit of 20 seconds was seen to be too short.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+
+
+def prepare(quiet: bool = True) -> None:
+    """Sets the environment before Prefect is imported; what the user has set stays."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if quiet:
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+
+
+def has_server() -> bool:
+    """Whether a Prefect server of the user's own is configured."""
+    prepare()
+    from prefect.settings import get_current_settings
+    return bool(get_current_settings().api.url)
+
+
+def announce_server(lang: str) -> None:
+    """Says what is being waited for where a temporary server will be started."""
+    if not has_server():
+        print(say("runtime.server", lang), file=sys.stderr, flush=True)
+
+
+def where(error: BaseException) -> str:
+    """Type and place of an error, without its message: a message may carry a record's values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename] or frames
+    at = f" at {Path(own[-1].filename).parent.name}/{Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}" if own else ""
+    return f"{type(error).__name__}{at}"
+
+
+def contained(function):
+    """A task's function whose unexpected errors are told by type and place: Prefect keeps an error's message, which may carry a value."""
+    @wraps(function)
+    def inner(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except Told:
+            raise
+        except Exception as error:
+            from sqlalchemy.exc import OperationalError
+
+            from sources.mapping import MappingError
+            from warehouse.locks import NightRunning
+            from warehouse.settings import SettingsError
+            if isinstance(error, NightRunning | SettingsError | MappingError):
+                raise
+            raise (DatabaseAway if isinstance(error, OperationalError) else Broken).of(error) from None
+    return inner
+
+
+class Told(Exception):
+    """An error whose message was written for the person who reads it, and carries no record's value."""
+
+
+class Broken(Told):
+    """Something that should not happen: type and place only. `WEISU_DEBUG=1` prints the whole traceback on the operator's screen."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Broken":
+        """The same error, fit to be shown and kept."""
+        if os.environ.get("WEISU_DEBUG"):
+            traceback.print_exception(error)
+        return cls(where(error))
+
+
+class DatabaseAway(Broken):
+    """The database could not be reached, or let go in the middle."""

@@ -1,0 +1,204 @@
+"""What a delivery means for what is known: new revisions, the silence gate's verdict, and the rows to store."""
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from expectations.batch_rules import BatchContext, Limits, judge_batch, outcome, why_not_judged, withholding
+from expectations.profile import pool
+from expectations.quarantine import quarantine_rows
+from expectations.usual_days import day_history
+from flows.intake import Intake
+from flows.places import Place
+from flows.running import Run
+from policy.rules import Finding
+from sources.mapping import SourceMapping
+from transforms.canonical import LINEAGE, MOMENT, RECORD
+from transforms.revisions import Revised, current_view, revise
+from warehouse.publication import LakeWrite, Write
+from warehouse.purging import purged
+from warehouse.store import Warehouse
+
+#: The silence gate learns from so many days before the run.
+GATE_DAYS = 180
+#: Earlier batches whose column profiles are pooled.
+PROFILES = 12
+
+
+@dataclass
+class Settled:
+    """One source's batch of this run. `outcome`: ok, notices or withheld. `skipped`: why the day rules were not judged, if so."""
+
+    intake: Intake
+    revised: Revised
+    findings: list[Finding]
+    outcome: str
+    is_history: bool
+    skipped: Mapping[str, str] | None = None
+    profile: dict = field(default_factory=dict)
+
+    @property
+    def source_id(self) -> str:
+        return self.intake.source_id
+
+
+def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) -> Settled:
+    """Compares a batch with what is known, and judges it."""
+    house, mapping = run.house.warehouse, intake.mapping
+    source = mapping.source
+    before = house.batches(source)
+    is_history = history or before.is_empty()
+    ids = intake.sound["record_id"]
+    with run.step("revise"):
+        # What was purged stays gone when the same file comes again; its rows count as known.
+        admitted = purged(house).admits(intake.sound, run.house.settings.key)
+        rows = intake.sound.filter(admitted)
+        twice = rows.filter(pl.col("record_id").is_duplicated())["record_id"]
+        latest = house.latest(ids)
+        current = house.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)
+        revised = revise(rows, latest, current, house.known_hashes(twice), run.as_of, is_history, mapping.blank_means)
+        revised = replace(revised, unchanged=revised.unchanged + intake.sound.height - rows.height)
+    with run.step("gate"):
+        earlier = before.filter(pl.col("run_date") < run.day)
+        context = BatchContext(
+            source, run.day, run.as_of, intake.rows_read, intake.sound, intake.quarantined.height,
+            received_at=max((f.received_at for f in intake.landed), default=None), time_zone=mapping.time_zone,
+            day_starts_at=mapping.day_starts_at, delivers=mapping.delivers, due_by=mapping.due_by, full_export=mapping.full_export,
+            is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=_history(house, mapping, run),
+            withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=latest["record_id"],
+            before=pool([json.loads(p) for p in earlier["profile"].tail(PROFILES).to_list() if p]),
+            mapped=frozenset(intake.headers.values()), stated_total=intake.stated_total,
+            open_ids=_open_ids(house, mapping) if mapping.full_export else None,
+            delivered_ids=ids if mapping.full_export else None,
+            identical_to=_identical(house, intake, run.day), file_missing=file_missing, findings=intake.findings,
+            released=_released(house, source, run), limits=Limits.of(mapping.thresholds))
+        judged = judge_batch(context)
+        findings = [*(f for f in intake.findings if f.effect != "W"), *judged]
+    ended = outcome(findings)
+    if ended == "ok" and intake.quarantined.height:
+        ended = "notices"
+    return Settled(intake, revised, findings, ended, is_history, why_not_judged(context), intake.profile())
+
+
+def fresh_days(earlier: pl.DataFrame, day: date) -> list[date]:
+    """The calendar days after the source's last stored night with an earlier date, up to this run's; of a first night, none."""
+    if earlier.is_empty():
+        return []
+    last = max(earlier["run_date"].to_list())
+    return [last + timedelta(days=n) for n in range(1, (day - last).days + 1)]
+
+
+def _withheld_days(before: pl.DataFrame) -> frozenset[date]:
+    """The fresh days of nights that ended withheld."""
+    days: set[date] = set()
+    last = None
+    for run_date, ended in before.sort("run_date", "as_of").select("run_date", "outcome").iter_rows():
+        if ended == "withheld":
+            days |= {run_date - timedelta(days=n) for n in range((run_date - last).days if last else 1)}
+        else:
+            days.discard(run_date)
+        last = run_date
+    return frozenset(days)
+
+
+def _history(house: Warehouse, mapping: SourceMapping, run: Run) -> pl.DataFrame:
+    since = run.day - timedelta(days=GATE_DAYS)
+    rows = house.as_of(run.as_of, [mapping.source], since, ("created_at", "local_date", "street", "channel", "created_precision"))
+    return day_history(rows, mapping.time_zone, mapping.day_starts_at)
+
+
+def _open_ids(house: Warehouse, mapping: SourceMapping) -> pl.Series:
+    return house.read("select record_id from record where source_id = :s and status not in ('closed', 'withdrawn', 'void')",
+                      s=mapping.source)["record_id"]
+
+
+def _identical(house: Warehouse, intake: Intake, day: date) -> date | None:
+    """The earlier date for which the same bytes were taken, where they were not taken for this one."""
+    taken = house.inputs_taken(intake.source_id, [f.sha256 for f in intake.landed])
+    if taken.is_empty():
+        return None
+    same = set(taken.filter(pl.col("run_date") == day)["sha256"].to_list())
+    other = taken.filter((pl.col("run_date") < day) & ~pl.col("sha256").is_in(list(same)))
+    return other["run_date"].max() if other.height else None  # type: ignore[return-value]
+
+
+def _released(house: Warehouse, source: str, run: Run) -> dict[str, str]:
+    """Codes that a dated decision releases for this source and date, with its reason."""
+    made = house.decisions(run.as_of).filter((pl.col("kind") == "accept") & (pl.col("source_id") == source) & (
+        pl.col("from_now_on") | (pl.col("run_date") == run.day)))
+    return {code: reason or "" for codes, reason in made.select("codes", "reason").iter_rows() for code in codes}
+
+
+def touched_records(house: Warehouse, revisions: pl.DataFrame, as_of: datetime, sources: Sequence[str],
+                    unworked: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(current revision of every record that is new, changed, became known or was not worked yet; their rows as they were).
+
+    The first: RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at.
+    """
+    pending = house.pending(as_of, sources)
+    pool_ = pl.concat([revisions.select(pending.columns), pending]) if revisions.height else pending
+    known = pool_.filter(pl.col("known_at") <= as_of)
+    first = known.group_by("record_id").agg(pl.col("known_at").min().alias("_first"))
+    stored = house.records(known["record_id"].unique()) if known.height else house.records(pl.Series([], dtype=pl.String))
+    current = current_view(known, as_of)
+    # A revision that arrived late and is older than what is shown stays a revision; the view keeps the newer one (R02).
+    was = stored.select("record_id", pl.col("source_updated_at").alias("_was"), pl.col("first_known_at").alias("_known"))
+    current = current.join(was, on="record_id", how="left", maintain_order="left").filter(
+        ~(pl.col("source_updated_at") < pl.col("_was")).fill_null(False))
+    current = current.join(first, on="record_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("_known", "_first").alias("first_known_at")).drop("_was", "_known", "_first")
+    if unworked:
+        idle = _unworked(house, sources).filter(~pl.col("record_id").is_in(current["record_id"].implode()))
+        if idle.height:
+            stored = pl.concat([stored, idle]).unique("record_id", keep="first", maintain_order=True)
+            again = idle.with_columns(pl.col("flags").list.eval(pl.struct(
+                pl.element().alias("code"), pl.lit(None, pl.String).alias("column"), pl.lit(None, pl.String).alias("found"),
+                pl.lit(None, pl.String).alias("expected"))).alias("issues"))
+            current = pl.concat([current, again.select(pl.col(c).cast(t) for c, t in current.schema.items())])
+    return current.sort("record_id"), stored
+
+
+def ingested_rows(place: Place, touched: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """Rows of `record` for records that no night has worked yet: codes and ids stay as a night left them, null where none did."""
+    flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
+    rows = place.with_places(touched).with_columns(flags.alias("flags"), pl.lit(run_id).alias("run_id"))
+    return rows.select(*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "flags", "run_id", *LINEAGE)
+
+
+def _unworked(house: Warehouse, sources: Sequence[str]) -> pl.DataFrame:
+    ids = house.read("select record_id, source_id from record where worked_revision is null or worked_revision < revision_no")
+    return house.records(ids.filter(pl.col("source_id").is_in(list(sources)))["record_id"])
+
+
+def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrite]]:
+    """Rows of batch, batch_input and quarantine, and the revisions for the lake."""
+    intake = settled.intake
+    batch_id = f"{run.run_id}/{settled.source_id}"
+    row = pl.DataFrame([{
+        "batch_id": batch_id, "run_id": run.run_id, "source_id": settled.source_id, "run_date": run.day, "as_of": run.as_of,
+        "outcome": settled.outcome, "is_history": settled.is_history, "rows_read": intake.rows_read, "accepted": settled.revised.accepted,
+        "quarantined": intake.quarantined.height, "unchanged": settled.revised.unchanged, "not_records": intake.not_records,
+        "codes": sorted(intake.codes()),
+        "findings": json.dumps([{"code": f.code, "file": f.file, "sheet": f.sheet, "row": f.row, "column": f.column,
+                                 "values": {k: str(v) for k, v in f.values.items()}} for f in settled.findings], ensure_ascii=False),
+        "profile": json.dumps(settled.profile, ensure_ascii=False, sort_keys=True), "mapping_version": str(intake.mapping.version),
+    }], schema_overrides={"as_of": MOMENT, "codes": pl.List(pl.String)})
+    inputs = pl.DataFrame([{"batch_id": batch_id, "sha256": f.sha256, "name": f.name, "source_id": f.source_id, "received_at": f.received_at,
+                            "size": f.size} for f in intake.landed],
+                          schema={"batch_id": pl.String, "sha256": pl.String, "name": pl.String, "source_id": pl.String, "received_at": MOMENT,
+                                  "size": pl.Int64}).unique(["batch_id", "sha256", "name"], maintain_order=True)
+    writes = [Write("batch", row), Write("batch_input", inputs), Write("quarantine", _quarantine(run, settled), "ignore")]
+    return writes, [LakeWrite("revisions", settled.source_id, settled.revised.revisions)]
+
+
+def _quarantine(run: Run, settled: Settled) -> pl.DataFrame:
+    rows = quarantine_rows(settled.intake.quarantined, run.day)
+    return rows.select(pl.col("row_key").alias("quarantine_id"), "source_id", "source_record_id", pl.col("codes").str.split(",").alias("codes"),
+                       "message", "file_sha256", pl.col("file").alias("file_name"), "sheet", pl.col("row").alias("row_number"), "first_seen",
+                       pl.lit(run.as_of, MOMENT).alias("known_at"), "replayed_on", pl.lit(run.run_id).alias("run_id"))
+
+
+def withheld(settled: Settled) -> bool:
+    return bool(withholding(settled.findings))

@@ -1,0 +1,329 @@
+"""From matters to warnings: identity, level, words, units, law, due date and evidence."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import blake2b
+
+import polars as pl
+
+from flows.places import Place
+from models.incidents import incident_title
+from policy import taxonomy
+from policy.catalogue import say
+from policy.clocks import due_dates
+from policy.levels import level, rank, reason
+from policy.matters import RULE_ID, several_callers
+from policy.packs import law_for
+from policy.routing import route
+from policy.sentinels import cluster, sentinel
+from transforms.identity import identify
+from transforms.match_text import match_text
+from transforms.matters import Matters
+from transforms.privacy import mask_respondent
+
+#: How many places or problems a sentence names before it says how many more there are.
+NAMED = 6
+EXAMPLES = 3
+COPIED_LEAST = 5
+OPEN = ("new", "acknowledged", "assigned", "in_progress", "reopened", "snoozed")
+
+#: A change in one of these is an update that people should see.
+SHOWN = ("kind", "level", "problem_code", "place", "respondent", "observed", "expected", "p_value", "n_records", "n_callers", "title",
+         "summary", "lead_unit", "co_units", "law", "due_at", "merged_into", "status")
+
+
+@dataclass(frozen=True)
+class Told:
+    """Rows for the tables `warning`, `warning_record` and `warning_event`; `raised`: how many are new; `capped`: how many were left out."""
+
+    warnings: pl.DataFrame
+    records: pl.DataFrame
+    events: pl.DataFrame
+    metrics: pl.DataFrame
+    raised: int
+    capped: int
+
+
+def significant(x: float | None) -> float | None:
+    """Nine significant digits, as every published float has."""
+    return None if x is None else float(f"{x:.9g}")
+
+
+def shown(x: float) -> str:
+    """A count or an expectation as people read it."""
+    return f"{x:.0f}" if x >= 10 or x == round(x) else f"{x:.1f}" if x >= 0.1 else "<0.1"
+
+
+def listed(names: list[str], lang: str) -> str:
+    head = ("、" if lang == "zh" else ", ").join(names[:NAMED])
+    return head if len(names) <= NAMED else f"{head}{'' if lang == 'zh' else ' '}{say('warn.more', lang, n=len(names) - NAMED)}"
+
+
+def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, q_values: Mapping[str, float],
+         place: Place, day: date, as_of: datetime, run_id: str, cap: int, quiet: Sequence[str] = ()) -> Told:
+    """Tonight's warnings, those of earlier nights that changed, and what changed.
+
+    records: every record behind a matter or an open warning, current view. earlier: rows of the table `warning` of this place, with
+    `subject`, `respondent_key`, `incidents`, `problems` and `signals` taken out of `evidence`. A warning that nothing changed gets no
+    row; nor does one with a record of a `quiet` source, but for sentinels.
+    """
+    known = identify(matters.matters, matters.records, earlier, earlier_records, day)
+    was = {w["warning_id"]: w for w in earlier.iter_rows(named=True)}
+    had = {k[0]: set(v["record_id"].to_list()) for k, v in earlier_records.group_by("warning_id")}
+    of_matter = dict(known.known.iter_rows())
+    behind = {m: ids["record_id"].to_list() for (m,), ids in matters.records.group_by("matter")}
+    drafts = []
+    for matter in matters.matters.iter_rows(named=True):
+        warning_id = of_matter.get(matter["matter"])
+        ids = set(behind.get(matter["matter"], [])) | had.get(warning_id, set())
+        drafts.append((matter, warning_id, ids))
+    told = {w for _, w, _ in drafts if w}
+    drafts += _grown_since(earlier.filter(pl.col("status").is_in(OPEN) & ~pl.col("warning_id").is_in(list(told))), had, records)
+    rows, evidence, events = [], [], []
+    merged = dict(known.merged.iter_rows())
+    for matter, warning_id, ids in drafts:
+        old = was.get(warning_id) if warning_id else None
+        if old is not None and matter["kind"] != "sentinel" and set(old["source_ids"] or ()) & set(quiet):
+            continue
+        own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
+        if own.is_empty():
+            continue
+        row = _row(matter, own, old, q_values, place, day, as_of, run_id)
+        if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
+            continue
+        rows.append(row)
+        evidence.append(_evidence(row["warning_id"], own, place.lang))
+        events.append(_event(row, old, as_of, run_id))
+    rows, capped = _held_to(rows, cap)
+    keep = {r["warning_id"] for r in rows}
+    for warning_id, into in merged.items():
+        old = was[warning_id]
+        rows.append({**_stored(old), "status": "merged", "merged_into": into, "updated_on": day, "as_of": as_of, "run_id": run_id})
+        events.append(_event(rows[-1], old, as_of, run_id))
+    raised = sum(r["warning_id"] not in was for r in rows)
+    kept = [e for e in evidence if e["warning_id"][0] in keep]
+    return Told(_frame(rows), pl.concat(kept) if kept else pl.DataFrame(schema=_EVIDENCE),
+                _event_frame([e for e in events if e["warning_id"] in keep or e["warning_id"] in merged]),
+                _before_the_complaint(rows, kept, records, as_of, run_id), raised, capped)
+
+
+def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.DataFrame) -> list[tuple[dict, str, set[str]]]:
+    """Open warnings of incidents that did not speak tonight but got new records."""
+    out = []
+    for w in open_.iter_rows(named=True):
+        if w["subject"] != "incident" or not w["incidents"]:
+            continue
+        ids = set(records.filter(pl.col("incident_id").is_in(w["incidents"]))["record_id"].to_list())
+        if ids - had.get(w["warning_id"], set()):
+            matter = {"kind": w["kind"], "subject": w["subject"], "problem_code": w["problem_code"], "problems": w["problems"],
+                      "fine_place": w["fine_place"], "coarse_place": w["coarse_place"], "respondent_key": w["respondent_key"],
+                      "incident_id": w["incident_id"], "incidents": w["incidents"], "streets": w["streets"] or [], "observed": w["observed"],
+                      "expected": w["expected"], "p_value": w["p_value"], "window": w["window_days"], "rule": w["rule"], "signals": w["signals"]}
+            out.append((matter, w["warning_id"], ids | had.get(w["warning_id"], set())))
+    return out
+
+
+def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
+         run_id: str) -> dict:
+    lang, pack = place.lang, place.pack
+    kind, problem = matter["kind"], matter["problem_code"]
+    rule = _rule(matter["rule"], day) if matter["rule"] else None
+    callers = own["caller_key"].drop_nulls().n_unique() or None
+    streets = matter["streets"] if matter["subject"] in ("coarse", "respondent", "incident") else []
+    codes = own.filter(pl.col("street_code").is_not_null()).group_by("street_code").len("n").sort("n", "street_code", descending=[True, False])
+    expected = significant(matter["expected"])
+    observed = significant(matter["observed"])
+    ratio = significant(observed / expected) if expected else None
+    got = level(kind, safety_critical=bool(rule) or bool(problem and taxonomy.taxonomy().is_safety_critical(problem)), n_records=own.height,
+                n_callers=callers, ratio=ratio, n_streets=max(1, len(streets)), severity=rule.level if rule else None)
+    if kind not in ("sentinel", "cluster") and rule is not None:
+        by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
+        got = min(got, by_rule, key=lambda g: rank(g.level))
+    way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day)
+    name = _problem_name(problem, own, lang)
+    respondent = _respondent(own) if matter["subject"] in ("respondent", "incident", "record") else None
+    where = matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]
+    where = where or matter["coarse_place"]
+    words = {"place": where or "", "problem": name, "window": matter["window"] or 1, "observed": shown(observed or own.height),
+             "expected": shown(expected) if expected is not None else "—", "n": own.height, "respondent": respondent or say("warn.nameless", lang),
+             "rule": rule.name(lang) if rule else "", "first": own["local_date"].min(), "last": own["local_date"].max(),
+             "title": _what(own, lang)}
+    template = "respondent" if matter["subject"] == "respondent" else kind
+    founder = own.row(0, named=True)["record_id"]
+    return {
+        "warning_id": old["warning_id"] if old else _warning_id(day, founder, matter),
+        "raised_on": old["raised_on"] if old else day, "updated_on": day, "as_of": as_of, "kind": kind, "level": got.level,
+        "status": ("reopened" if old["status"] in ("closed", "expired") else old["status"]) if old else "new",
+        "problem_code": problem, "problem_name": name, "place": where, "respondent": respondent, "observed": observed, "expected": expected,
+        "ratio": ratio, "p_value": significant(matter["p_value"]),
+        "q_value": significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None)),
+        "n_records": own.height, "n_callers": callers, "first_seen": own["local_date"].min(), "last_seen": own["local_date"].max(),
+        "title": say(f"warn.title.{template}", lang, **words), "summary": _summary(matter, own, words, streets, rule, callers, got.row, lang),
+        "lead_unit": way.lead_name(lang), "co_units": way.co_names(lang), "law": law_for(problem, day, pack),
+        "due_at": due_dates(own, pack).min() if pack else None, "verdict": old["verdict"] if old else None, "merged_into": None,
+        "fingerprint": _fingerprint(matter), "city": founder and own["city"][0], "district": own["district"][0],
+        "street": matter["fine_place"] if matter["subject"] != "coarse" else None, "street_code": codes["street_code"][0] if codes.height else None,
+        "fine_place": matter["fine_place"], "coarse_place": matter["coarse_place"], "streets": streets,
+        "source_ids": own["source_id"].unique().sort().to_list(), "incident_id": matter["incident_id"],
+        "series_id": next((s for s in matter["signals"] if "@" in s), None), "window_days": matter["window"], "rule": matter["rule"],
+        "reasons": [reason(got.row, lang)], "parameters": {}, "lang": lang, "assigned_to": old["assigned_to"] if old else None,
+        "closed_on": None,
+        "evidence": {"subject": matter["subject"], "respondent_key": matter["respondent_key"], "incidents": matter["incidents"],
+                     "problems": matter["problems"], "signals": matter["signals"]},
+        "run_id": run_id,
+    }
+
+
+def _rule(rule_id: str, day: date):
+    """The sentinel or cluster rule of that id."""
+    if rule_id == RULE_ID:
+        return several_callers()
+    try:
+        return sentinel(rule_id, day)
+    except KeyError:
+        return cluster(rule_id, day)
+
+
+def _problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
+    named = own.filter(pl.col("problem_code") == problem)["problem_name"].drop_nulls() if problem else own["problem_name"].clear()
+    return named[0] if named.len() else say("warn.noproblem", lang)
+
+
+def _respondent(own: pl.DataFrame) -> str | None:
+    names = own.filter(pl.col("respondent_name").is_not_null()).group_by("respondent_name").len("n").sort(
+        "n", "respondent_name", descending=[True, False])
+    return mask_respondent(names["respondent_name"].head(1))[0] if names.height else None
+
+
+def _what(own: pl.DataFrame, lang: str) -> str:
+    """What the records say it is, in their own words."""
+    return incident_title(own.select("title", "content", "created_at")) or say("warn.noproblem", lang)
+
+
+def _summary(matter: dict, own: pl.DataFrame, words: dict, streets: list[str], rule, callers: int | None, row: str, lang: str) -> str:
+    said = [say(f"warn.what.{matter['kind']}", lang, **words)]
+    if len(streets) > 1:
+        said.append(say("warn.also.streets", lang, streets=listed(streets, lang)))
+    others = [p for p in matter["problems"] if p and p != matter["problem_code"]]
+    if others:
+        said.append(say("warn.also.problems", lang, problems=listed([_problem_name(p, own, lang) for p in others], lang)))
+    secret = (own["record_type"] == "report").any()
+    if callers and not secret:
+        said.append(say("warn.also.callers", lang, n=callers))
+    if rule is not None and matter["kind"] not in ("sentinel", "cluster"):
+        said.append(say("warn.also.sentinel", lang, rule=rule.name(lang)))
+    copied = _copied(own)
+    if copied and not secret:
+        said.append(say("warn.also.copied", lang, k=copied[0], n=copied[1]))
+    said.append(say("warn.level", lang, row=reason(row, lang)))
+    return "".join(said) if lang == "zh" else " ".join(said)
+
+
+def _copied(own: pl.DataFrame) -> tuple[int, int] | None:
+    """(records with one copied text, their callers) where that is half of the matter."""
+    text = match_text(own["content"].fill_null("")).str.replace_all(r"\s|\d", "")
+    top = own.with_columns(text.alias("_text")).filter(pl.col("_text").str.len_chars() >= 20).group_by("_text").agg(
+        pl.len().alias("k"), pl.coalesce("caller_key", "record_id").n_unique().alias("n")).sort("k", "_text", descending=[True, False])
+    return (top["k"][0], top["n"][0]) if top.height and top["k"][0] >= max(COPIED_LEAST, own.height / 2) else None
+
+
+def _fingerprint(matter: dict) -> str:
+    about = {"incident": matter["incident_id"], "record": matter["incident_id"] or (matter["signals"] or [""])[0],
+             "respondent": matter["respondent_key"]}.get(matter["subject"]) or f"{matter['problem_code']}@{matter['coarse_place']}"
+    fine = f"/{matter['fine_place']}" if matter["subject"] == "fine" else ""
+    return f"{matter['subject']}:{about}{fine}"
+
+
+def _warning_id(day: date, founder: str, matter: dict) -> str:
+    return f"W{day:%Y%m%d}-" + blake2b(f"{founder}|{_fingerprint(matter)}".encode(), digest_size=4).hexdigest()
+
+
+def _changed(row: dict, old: dict, ids: set[str], had: set[str]) -> bool:
+    return ids != had or any(row[c] != old.get(c) for c in SHOWN)
+
+
+def _held_to(rows: list[dict], cap: int) -> tuple[list[dict], int]:
+    """The gravest first, no more than the list's cap of new ones."""
+    ordered = sorted(rows, key=lambda r: (rank(r["level"]), r["p_value"] if r["p_value"] is not None else -1.0, r["warning_id"]))
+    return ordered[:cap], max(0, len(ordered) - cap)
+
+
+_EVIDENCE = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}
+
+
+def _evidence(warning_id: str, own: pl.DataFrame, lang: str) -> pl.DataFrame:
+    """Every record behind the warning; a few typical ones, of different callers and words, are examples."""
+    length = pl.col("content").str.len_chars().fill_null(0)
+    typical = own.with_columns((length - length.median()).abs().alias("_off"), pl.coalesce("caller_key", "record_id").alias("_who")).sort(
+        "_off", "created_at", "record_id").unique(["_who"], keep="first", maintain_order=True).unique(
+        ["content"], keep="first", maintain_order=True).head(EXAMPLES)["record_id"].to_list()
+    return own.select(pl.lit(warning_id).alias("warning_id"), "record_id",
+                      pl.when(pl.col("record_id").is_in(typical)).then(pl.lit("example")).otherwise(pl.lit("evidence")).alias("role"),
+                      pl.col("first_known_at").alias("known_at"), pl.col("local_date").alias("since"))
+
+
+def _stored(old: dict) -> dict:
+    """A stored warning as a row to be written again."""
+    extra = ("subject", "respondent_key", "incidents", "problems", "signals")
+    return {**{k: v for k, v in old.items() if k not in extra}, "evidence": {k: old[k] for k in extra}}
+
+
+def _event(row: dict, old: dict | None, as_of: datetime, run_id: str) -> dict:
+    kind = "raised" if old is None else "merged" if row["status"] == "merged" else "recurred" if row["status"] != old["status"] else "updated"
+    changes = {c: [str(old[c]), str(row[c])] for c in SHOWN if c not in ("summary",) and row.get(c) != old.get(c)} if old else {}
+    event_id = blake2b(f"{row['warning_id']}|{kind}|{as_of.isoformat()}".encode(), digest_size=8).hexdigest()
+    return {"event_id": event_id, "warning_id": row["warning_id"], "known_at": as_of, "kind": kind, "done_by": None, "changes": changes,
+            "note": None, "run_id": run_id}
+
+
+def _event_frame(events: list[dict]) -> pl.DataFrame:
+    schema = {"event_id": pl.String, "warning_id": pl.String, "known_at": pl.Datetime("us", "UTC"), "kind": pl.String, "done_by": pl.String,
+              "changes": pl.String, "note": pl.String, "run_id": pl.String}
+    return pl.DataFrame([{**e, "changes": _json(e["changes"])} for e in events], schema=schema)
+
+
+def _json(value: object) -> str:
+    import json
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
+_ROW = {
+    "warning_id": pl.String, "raised_on": pl.Date, "updated_on": pl.Date, "as_of": pl.Datetime("us", "UTC"), "kind": pl.String, "level": pl.String,
+    "status": pl.String, "problem_code": pl.String, "problem_name": pl.String, "place": pl.String, "respondent": pl.String,
+    "observed": pl.Float64, "expected": pl.Float64, "ratio": pl.Float64, "p_value": pl.Float64, "q_value": pl.Float64, "n_records": pl.Int64,
+    "n_callers": pl.Int64, "first_seen": pl.Date, "last_seen": pl.Date, "title": pl.String, "summary": pl.String, "lead_unit": pl.String,
+    "co_units": pl.List(pl.String), "law": pl.String, "due_at": pl.Datetime("us", "UTC"), "verdict": pl.String, "merged_into": pl.String,
+    "fingerprint": pl.String, "city": pl.String, "district": pl.String, "street": pl.String, "street_code": pl.String, "fine_place": pl.String,
+    "coarse_place": pl.String, "streets": pl.List(pl.String), "source_ids": pl.List(pl.String), "incident_id": pl.String, "series_id": pl.String,
+    "window_days": pl.Int64, "rule": pl.String, "reasons": pl.String, "evidence": pl.String, "parameters": pl.String, "lang": pl.String,
+    "assigned_to": pl.String, "closed_on": pl.Date, "run_id": pl.String,
+}
+
+
+def _frame(rows: list[dict]) -> pl.DataFrame:
+    flat = [{**r, **{c: r[c] if isinstance(r[c], str) else _json(r[c]) for c in ("reasons", "evidence", "parameters")}} for r in rows]
+    return pl.DataFrame([{c: r.get(c) for c in _ROW} for r in flat], schema=_ROW)
+
+
+def _before_the_complaint(rows: list[dict], evidence: list[pl.DataFrame], records: pl.DataFrame, as_of: datetime, run_id: str) -> pl.DataFrame:
+    """What "before the complaint" came to, warning by warning: records before it, days of lead, records after it and after handling."""
+    by_id = {r["warning_id"]: r for r in rows}
+    out = []
+    for part in evidence:
+        row = by_id[part["warning_id"][0]]
+        seen = records.filter(pl.col("record_id").is_in(part["record_id"].to_list()))
+        total, raised, closed = seen.height, row["raised_on"], row["closed_on"]
+        before = int((seen["local_date"] <= raised).sum())
+        last = seen["local_date"].max()
+        figures = {"records_before_warning": (before, total), "records_after_warning": (total - before, total),
+                   "days_of_lead": (max(0, (last - raised).days), None),
+                   "records_after_handled": (int((seen["local_date"] > closed).sum()) if closed else None, total)}
+        for metric, (value, of) in figures.items():
+            out.append({"metric": metric, "period_start": raised, "period_end": row["updated_on"], "grain": "warning", "key": row["warning_id"],
+                        "numerator": None if value is None else float(value), "denominator": None if of is None else float(of),
+                        "value": None if value is None else float(value), "low": None, "high": None, "mature": row["status"] in ("closed", "merged"),
+                        "as_of": as_of, "run_id": run_id})
+    schema = {"metric": pl.String, "period_start": pl.Date, "period_end": pl.Date, "grain": pl.String, "key": pl.String, "numerator": pl.Float64,
+              "denominator": pl.Float64, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "mature": pl.Boolean,
+              "as_of": pl.Datetime("us", "UTC"), "run_id": pl.String}
+    return pl.DataFrame(out, schema=schema)

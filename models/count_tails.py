@@ -1,0 +1,30 @@
+"""Tails of count distributions, by arrays: how unusual is a count of that size or more.
+
+A count with mean mu and variance phi * mu is negative binomial (size mu / (phi - 1), probability 1 / phi), Poisson where phi is 1.
+"""
+import numpy as np
+from scipy.special import betainc, gammainc
+
+
+
+def upper_tail(count, mean, dispersion):
+    """P(Y >= count), float64 of the arguments' common shape.
+
+    count: integers >= 0; mean: > 0; dispersion: variance over mean, >= 1 (less is read as 1).
+    Negative binomial: I(1 - 1/phi; count, mean / (phi - 1)); Poisson: the lower incomplete gamma function.
+    """
+    count, mean, phi = np.broadcast_arrays(np.asarray(count, float), np.asarray(mean, float), np.asarray(dispersion, float))
+    flat = phi <= 1
+    out = np.ones(count.shape)
+    some = count > 0
+    use = some & flat
+    out[use] = gammainc(count[use], mean[use])
+    use = some & ~flat
+    out[use] = betainc(count[use], mean[use] / (phi[use] - 1), 1 - 1 / phi[use])
+    return out
+
+
+def mid_tail(count, mean, dispersion):
+    """The mid-p value P(Y > count) + P(Y = count) / 2, float64: its mean is 1/2 and its law nearly uniform also where counts are small."""
+    count = np.asarray(count)
+    return (upper_tail(count, mean, dispersion) + upper_tail(count + 1, mean, dispersion)) / 2

@@ -1,0 +1,52 @@
+"""Policy packs: which pack covers which place, and what it brings (`data/packs.yaml`, `data/law.yaml`)."""
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+
+from policy import taxonomy
+from policy.dated import holds, load
+
+
+@cache
+def packs() -> Mapping[str, Mapping]:
+    """All packs by name: name_zh, name_en, city, district, district_code, time_zone, holidays, clocks."""
+    return {p["pack"]: p for p in load("packs.yaml")["packs"]}
+
+
+def pack(name: str) -> Mapping:
+    """One pack. Raises KeyError that names the packs there are."""
+    try:
+        return packs()[name]
+    except KeyError:
+        raise KeyError(f"there is no policy pack {name!r}; there are: {', '.join(packs())}") from None
+
+
+def covering(city: str | None, district: str | None) -> str | None:
+    """The name of the pack that covers a district (its name, or its code of six digits), else None."""
+    for name, row in packs().items():
+        if district in (row["district"], row["district_code"]) and city in (None, row["city"], row["city"].removesuffix("市")):
+            return name
+    return None
+
+
+def law_for(problem_code: str | None, day: date, pack: str | None = None) -> str | None:
+    """The laws behind a problem that are in force on a day, as one line; None where no pack covers the place or none is named.
+
+    Example: "价格法 第十三条、第四十二条；明码标价和禁止价格欺诈规定".
+    """
+    problem = taxonomy.problem(problem_code, day) if problem_code and pack is not None else None
+    if problem is None:
+        return None
+    said = [f"{name} {'、'.join(articles)}".strip() for name, *articles in (text.split(" ") for text in problem.law) if in_force(name, day)]
+    return "；".join(said) or None
+
+
+def in_force(law: str, day: date) -> bool:
+    """Whether a law is in force on a day: yes for one without dates in `law.yaml`."""
+    rows = [row for row in load("law.yaml")["laws"] if row["name"] == law]
+    return not rows or any(holds(row, day) for row in rows)
+
+
+def law_notes(law: str, day: date) -> list[str]:
+    """What must be known before a law is quoted on a day (amendments, articles renumbered), from `law.yaml`."""
+    return [row["note"] for row in load("law.yaml")["laws"] if row["name"] == law and holds(row, day) and row.get("note")]

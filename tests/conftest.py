@@ -1,0 +1,20 @@
+"""What the tests share: where the real data lies, if it does, and an environment of their own."""
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+for name, value in {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+                    "PREFECT_LOGGING_LEVEL": "WARNING", "WEISU_SECRET": "test-secret"}.items():
+    os.environ.setdefault(name, value)
+
+
+def shared(*parts: str) -> Path:
+    """A file beside the project that may not be copied into it; the test is skipped where it is absent."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{'/'.join(parts)} is not beside the project")
+    return path

@@ -1,0 +1,64 @@
+"""Counting: what a night's records add to the cells, and the cells as a matrix of days (time down, series across)."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+#: A cell is a problem in a place; its fine place lies in its coarse one.
+CELL = ("source_id", "problem_code", "fine_place", "coarse_place", "date")
+#: A record in one of these states stands for no complaint.
+NOT_COUNTED = ("void",)
+
+
+def cell_of(records: pl.DataFrame) -> pl.DataFrame:
+    """(record_id, *CELL): where a record counts; records without a problem or in a void state count nowhere."""
+    return records.filter(pl.col("problem_code").is_not_null() & ~pl.col("status").is_in(NOT_COUNTED)).select(
+        "record_id", "source_id", "problem_code", "fine_place", "coarse_place", pl.col("local_date").alias("date"))
+
+
+def count_changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """What changed between two views of the same records, as signed counts (*CELL, known_at, n).
+
+    before: the records as they were last worked; after: as they are now, with `known_at` (when the change was known) and
+    `first_known_at`. A record that was not counted before counts from its first moment, one that moved from its latest.
+    """
+    old = cell_of(before)
+    new = cell_of(after)
+    times = after.select("record_id", "known_at", "first_known_at")
+    both = old.join(new, on="record_id", how="full", suffix="_new", coalesce=True, nulls_equal=False)
+    moved = both.filter(~pl.all_horizontal(*(pl.col(c).eq_missing(pl.col(f"{c}_new")) for c in CELL)))
+    moved = moved.join(times, on="record_id", how="left")
+    # A record that left every cell but is still there (void) goes at its latest revision too.
+    fresh = pl.col("date").is_null()
+    gone = moved.filter(~fresh).select(*CELL, "known_at", pl.lit(-1, pl.Int32).alias("n"))
+    come = moved.filter(pl.col("date_new").is_not_null()).select(
+        *(pl.col(f"{c}_new").alias(c) for c in CELL),
+        pl.when(fresh).then("first_known_at").otherwise("known_at").alias("known_at"), pl.lit(1, pl.Int32).alias("n"))
+    return (pl.concat([gone, come]).group_by(*CELL, "known_at").agg(pl.col("n").sum()).filter(pl.col("n") != 0)
+            .sort(*CELL, "known_at"))
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """`counts` (n_periods, n_series) int32; `series` one row a series, in the columns' order; `days` the rows' dates."""
+
+    days: list[date]
+    series: pl.DataFrame
+    counts: np.ndarray
+
+
+def matrix(counts: pl.DataFrame, by: Sequence[str], first: date, last: date) -> Matrix:
+    """Counts (columns `by`, date, n) as a matrix of every day from `first` to `last`, series sorted by `by`."""
+    n_days = (last - first).days + 1
+    days = [first + timedelta(d) for d in range(n_days)]
+    summed = counts.filter(pl.col("date").is_between(first, last)).group_by(*by, "date").agg(pl.col("n").sum())
+    series = summed.select(*by).unique().sort(*by)
+    out = np.zeros((n_days, series.height), np.int32)
+    if series.height:
+        placed = summed.join(series.with_row_index("_j"), on=list(by), nulls_equal=True).with_columns(
+            (pl.col("date") - first).dt.total_days().alias("_i"))
+        out[placed["_i"].to_numpy(), placed["_j"].to_numpy()] = placed["n"].to_numpy()
+    return Matrix(days, series, np.maximum(out, 0))
+

@@ -1,0 +1,188 @@
+"""The record lake: Parquet files that are written once, named by what is in them, and live only while the database says so.
+
+A file lies under `home/lake/DATASET/SOURCE/yyyy-mm/`. Only files that the table `lake_file` names exist for a reader. A run notes
+the names of its files in `lake/.pending/RUN` before it moves them into place, so that the next run can remove what a
+killed one left without looking through the lake.
+"""
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from transforms.canonical import ISSUES, LINEAGE, MOMENT, RECORD
+from warehouse.files import folder, sync_file, sync_folder, write_whole
+from warehouse.publication import LakeWrite
+
+REVISIONS: dict[str, Any] = {**RECORD, **LINEAGE, "row_hash": pl.String, "issues": ISSUES,
+                             "revision_no": pl.Int32, "known_at": MOMENT}
+COUNTS: dict[str, Any] = {"source_id": pl.String, "problem_code": pl.String, "fine_place": pl.String,
+                          "coarse_place": pl.String, "date": pl.Date, "known_at": MOMENT, "n": pl.Int64}
+SCHEMAS = {"revisions": REVISIONS, "counts": COUNTS}
+UNDATED = "all"
+#: Rows are kept in this order: what is read together lies together, and the same rows give the same bytes.
+ORDER = {"revisions": ("record_id", "revision_no"), "counts": ("date", "problem_code", "fine_place", "coarse_place", "known_at")}
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """A file in place, as the table `lake_file` describes it. `path` is relative to the lake."""
+
+    path: str
+    dataset: str
+    source_id: str
+    month: str
+    sha256: str
+    n_rows: int
+    size: int
+    known_from: datetime | None
+    known_to: datetime | None
+
+
+class Lake:
+    """The files under `home/lake`; what is in the database is its caller's business."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = Path(home) / "lake"
+
+    def put(self, run_id: str, writes: Iterable[LakeWrite], replaced: Iterable[str] = ()) -> list[LakeFile]:
+        """Writes the rows aside, notes the names, then moves the files into place. Safe to repeat for the same run.
+
+        `replaced`: paths that the database will no longer name once it names these; they are noted too, so that a sweep
+        removes whichever lost.
+        """
+        parts = [part for write in writes for part in _parts(write)]
+        replaced = list(replaced)
+        if not parts and not replaced:
+            return []
+        aside = folder(self.folder / ".aside" / _token(run_id))
+        made = [self._write(aside, run_id, n, *part) for n, part in enumerate(parts)]
+        note = folder(self.folder / ".pending") / _token(run_id)
+        named = json.loads(note.read_text()) if note.exists() else []
+        write_whole(note, json.dumps(sorted({*named, *replaced, *(f.path for _, f in made)})).encode())
+        places = set()
+        for temporary, file in made:
+            target = self.folder / file.path
+            folder(target.parent)
+            temporary.replace(target)
+            places.add(target.parent)
+        for place in sorted(places):
+            sync_folder(place)
+        _remove_folder(aside)
+        return [file for _, file in made]
+
+    def settle(self, run_id: str) -> None:
+        """Forgets the note of a run whose files the database now names."""
+        (self.folder / ".pending" / _token(run_id)).unlink(missing_ok=True)
+
+    def sweep(self, living: Callable[[Sequence[str]], set[str]], run_id: str | None = None) -> int:
+        """Removes what killed runs (or that one run) left; `living(paths)` says which of these the database names.
+
+        For all runs only under the night's lock.
+        """
+        removed = 0
+        pending = self.folder / ".pending"
+        notes = sorted(pending.iterdir()) if pending.exists() else []
+        for note in notes if run_id is None else [n for n in notes if n.name == _token(run_id)]:
+            if note.name.startswith("."):
+                note.unlink()
+                continue
+            paths = json.loads(note.read_text())
+            alive = living(paths)
+            for path in paths:
+                if path not in alive and (self.folder / path).exists():
+                    (self.folder / path).unlink()
+                    removed += 1
+            note.unlink()
+        aside = self.folder / ".aside"
+        for left in sorted(aside.iterdir()) if aside.exists() and run_id is None else []:
+            removed += _remove_folder(left)
+        return removed
+
+    def scan(self, dataset: str, paths: Sequence[str], columns: Sequence[str] | None = None) -> pl.LazyFrame:
+        """The rows of these files as one lazy frame; a column that an older file lacks is null in it."""
+        schema = SCHEMAS.get(dataset)
+        if schema is None:
+            return pl.scan_parquet([self.folder / p for p in paths], glob=False, hive_partitioning=False)
+        wanted = list(columns) if columns is not None else list(schema)
+        if not paths:
+            return pl.LazyFrame(schema={c: schema[c] for c in wanted})
+        whole = pl.scan_parquet([self.folder / p for p in paths], schema=pl.Schema(schema), glob=False, hive_partitioning=False,
+                                missing_columns="insert", extra_columns="ignore")
+        return whole.select(wanted)
+
+    def damaged(self, files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Of (path, sha256) pairs, those that are not as they were written: (path, "missing" or "changed")."""
+        bad = []
+        for path, sha256 in files:
+            try:
+                if _hash(self.folder / path) != sha256:
+                    bad.append((path, "changed"))
+            except FileNotFoundError:
+                bad.append((path, "missing"))
+        return bad
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Removes files that the database no longer names."""
+        for path in paths:
+            (self.folder / path).unlink(missing_ok=True)
+
+    def _write(self, aside: Path, run_id: str, n: int, dataset: str, source_id: str, month: str,
+               frame: pl.DataFrame) -> tuple[Path, LakeFile]:
+        temporary = aside / f"{n}.parquet"
+        frame.write_parquet(temporary, compression="zstd", statistics=True)
+        sync_file(temporary)
+        sha256 = _hash(temporary)
+        known = frame["known_at"] if "known_at" in frame.columns else pl.Series([], dtype=MOMENT)
+        path = f"{dataset}/{safe(source_id)}/{month}/{sha256[:16]}-{_token(run_id)[:8]}.parquet"
+        return temporary, LakeFile(path, dataset, source_id, month, sha256, frame.height, temporary.stat().st_size,
+                                   known.min(), known.max())  # type: ignore[arg-type]
+
+
+def _parts(write: LakeWrite) -> list[tuple[str, str, str, pl.DataFrame]]:
+    """A write as (dataset, source, month, rows in order), by month."""
+    frame, dataset = write.frame, write.dataset
+    schema = SCHEMAS.get(dataset)
+    if schema is not None:
+        lacking = [c for c in schema if c not in frame.columns]
+        if lacking:
+            raise ValueError(f"lake dataset {dataset}: column {', '.join(lacking)} is missing")
+        frame = frame.select(pl.col(c).cast(t) for c, t in schema.items())
+    if frame.is_empty():
+        return []
+    frame = frame.sort(ORDER.get(dataset, ()), nulls_last=True, maintain_order=True) if dataset in ORDER else frame
+    if write.partition is not None:
+        return [(dataset, write.source_id, write.partition, frame)]
+    date = next((c for c in ("local_date", "date") if c in frame.columns), None)
+    if date is None:
+        return [(dataset, write.source_id, UNDATED, frame)]
+    month = frame[date].dt.strftime("%Y-%m").fill_null(UNDATED)
+    return [(dataset, write.source_id, m, frame.filter(month == m)) for m in month.unique().sort()]
+
+
+def safe(name: str) -> str:
+    """The name as a folder's name."""
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+
+
+def _token(run_id: str) -> str:
+    return hashlib.sha256(run_id.encode()).hexdigest()[:24]
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_folder(path: Path) -> int:
+    inside = sorted(path.iterdir())
+    for file in inside:
+        os.unlink(file)
+    path.rmdir()
+    return len(inside)

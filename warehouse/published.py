@@ -1,0 +1,29 @@
+"""The published views: names and columns are a contract (documented in docs/warehouse.md, made by the migrations)."""
+
+VIEWS: dict[str, tuple[str, ...]] = {
+    "v_records": (
+        "record_id", "source_id", "source_record_id", "revision_no", "known_at", "created_at", "record_type", "street",
+        "respondent", "caller_key", "problem_code", "problem_name", "problem_id", "incident_id", "content", "status",
+    ),
+    "v_warnings": (
+        "warning_id", "raised_on", "updated_on", "as_of", "kind", "level", "status", "problem_code", "problem_name", "place",
+        "respondent", "observed", "expected", "ratio", "p_value", "q_value", "n_records", "n_callers", "first_seen", "title",
+        "summary", "lead_unit", "co_units", "law", "due_at", "verdict", "merged_into", "run_id",
+    ),
+    "v_warning_records": ("warning_id", "record_id", "role"),
+    "v_series": ("series_id", "date", "problem_code", "place", "respondent", "observed", "expected", "p_value", "alarm"),
+    "v_quarantine": (
+        "source_id", "source_record_id", "codes", "message", "file", "sheet", "row", "first_seen", "replayed_on",
+    ),
+    "v_runs": (
+        "run_id", "kind", "run_date", "as_of", "outcome", "rows_read", "accepted", "quarantined", "unchanged", "n_signals",
+        "n_warnings", "expected_false_alarms", "seconds", "version",
+    ),
+    "v_notices": (
+        "notice_id", "raised_on", "as_of", "kind", "code", "source_id", "problem_code", "place", "n_records", "n_callers",
+        "summary", "run_id",
+    ),
+    "v_metrics": (
+        "metric", "period_start", "period_end", "grain", "key", "numerator", "denominator", "value", "low", "high", "mature", "as_of",
+    ),
+}

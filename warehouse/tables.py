@@ -1,0 +1,221 @@
+"""The tables under the published views, as SQLAlchemy Core metadata. They may change; the views of `published` may not."""
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from transforms.canonical import LINEAGE, MOMENT, RECORD
+from warehouse.types import Json, Moment, Texts
+
+metadata = sa.MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+})
+Text, Integer, Double, Boolean, Date = sa.Text, sa.BigInteger, sa.Double, sa.Boolean, sa.Date
+
+
+def columns(of: Mapping[str, object], *required: str) -> list[sa.Column]:
+    """SQL columns for a polars schema; `required` ones are NOT NULL."""
+    return [sa.Column(name, _type(dtype), nullable=name not in required) for name, dtype in of.items()]
+
+
+def _type(dtype: object) -> Any:
+    if dtype == MOMENT:
+        return Moment()
+    if isinstance(dtype, pl.Decimal):
+        return sa.Numeric(dtype.precision, dtype.scale)
+    if isinstance(dtype, pl.List):
+        return Texts()
+    kinds: dict[Any, Any] = {pl.String: Text(), pl.Date: Date(), pl.Float64: Double(), pl.Boolean: Boolean(), pl.Int16: Integer(),
+            pl.Int32: Integer(), pl.Int64: Integer()}
+    return kinds[dtype]
+
+
+def key(name: str, kind: Any = Text) -> sa.Column:
+    return sa.Column(name, kind, primary_key=True, nullable=False)
+
+
+# ---- the run log --------------------------------------------------------------------------------------------------------
+
+run = sa.Table(
+    "run", metadata, key("run_id"),
+    sa.Column("kind", Text, nullable=False),                 # nightly, ingest, backfill, replay, purge …
+    sa.Column("run_date", Date), sa.Column("as_of", Moment),
+    sa.Column("outcome", Text),                              # null while it runs
+    sa.Column("sources", Texts), sa.Column("parameters", Json),
+    sa.Column("rows_read", Integer), sa.Column("accepted", Integer), sa.Column("quarantined", Integer),
+    sa.Column("unchanged", Integer), sa.Column("not_records", Integer),
+    sa.Column("n_signals", Integer), sa.Column("n_warnings", Integer), sa.Column("expected_false_alarms", Double),
+    sa.Column("seconds", Double), sa.Column("stages", Json), sa.Column("reasons", Json), sa.Column("repairs", Json),
+    sa.Column("version", Text), sa.Column("started_at", Moment), sa.Column("ended_at", Moment),
+    sa.Index(None, "run_date"), sa.Index(None, "outcome"),
+)
+batch = sa.Table(
+    "batch", metadata, key("batch_id"),
+    sa.Column("run_id", Text, nullable=False), sa.Column("source_id", Text, nullable=False),
+    sa.Column("run_date", Date, nullable=False), sa.Column("as_of", Moment, nullable=False),
+    sa.Column("outcome", Text, nullable=False), sa.Column("is_history", Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("rows_read", Integer), sa.Column("accepted", Integer), sa.Column("quarantined", Integer),
+    sa.Column("unchanged", Integer), sa.Column("not_records", Integer),
+    sa.Column("codes", Texts), sa.Column("findings", Json), sa.Column("profile", Json), sa.Column("mapping_version", Text),
+    sa.Index(None, "source_id", "run_date"), sa.Index(None, "run_id"),
+)
+batch_input = sa.Table(
+    "batch_input", metadata, key("batch_id"), key("sha256"), key("name"),
+    sa.Column("source_id", Text, nullable=False), sa.Column("received_at", Moment), sa.Column("size", Integer),
+    sa.Column("rows_read", Integer), sa.Column("first_date", Date), sa.Column("last_date", Date),
+    sa.Index(None, "source_id", "sha256"),
+)
+decision = sa.Table(
+    "decision", metadata, key("decision_id"),
+    sa.Column("known_at", Moment, nullable=False), sa.Column("kind", Text, nullable=False),   # accept …
+    sa.Column("source_id", Text), sa.Column("run_date", Date), sa.Column("codes", Texts),
+    sa.Column("from_now_on", Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reason", Text), sa.Column("decided_by", Text), sa.Column("subject", Text), sa.Column("details", Json),
+    sa.Index(None, "known_at"),
+)
+
+# ---- records --------------------------------------------------------------------------------------------------------------
+
+lake_file = sa.Table(
+    "lake_file", metadata, key("path"),                      # relative to home/lake
+    sa.Column("dataset", Text, nullable=False), sa.Column("source_id", Text, nullable=False),
+    sa.Column("month", Text, nullable=False),                # yyyy-mm of the rows' local date; "all" where they have none
+    sa.Column("sha256", Text, nullable=False), sa.Column("n_rows", Integer, nullable=False), sa.Column("size", Integer, nullable=False),
+    sa.Column("known_from", Moment), sa.Column("known_to", Moment), sa.Column("run_id", Text, nullable=False),
+    sa.Index(None, "dataset", "source_id", "month"), sa.Index(None, "run_id"),
+)
+revision = sa.Table(
+    "revision", metadata, key("record_id"), key("revision_no", Integer),
+    sa.Column("source_id", Text, nullable=False), sa.Column("known_at", Moment, nullable=False),
+    sa.Column("row_hash", Text, nullable=False), sa.Column("caller_key", Text), sa.Column("status", Text),
+    sa.Column("source_updated_at", Moment), sa.Column("created_at", Moment, nullable=False), sa.Column("local_date", Date, nullable=False),
+    sa.Column("moved", Boolean, nullable=False, server_default=sa.false()),       # its creation time is not that of the revision before it
+    sa.Column("waiting", Boolean, nullable=False, server_default=sa.false()),     # stored, and not yet known at the last as-of
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_revision_waiting", revision.c.known_at, postgresql_where=revision.c.waiting, sqlite_where=revision.c.waiting)
+sa.Index("ix_revision_moved", revision.c.record_id, postgresql_where=revision.c.moved, sqlite_where=revision.c.moved)
+sa.Index("ix_revision_caller_key", revision.c.caller_key)
+
+record = sa.Table(
+    "record", metadata, key("record_id"),
+    *columns({c: t for c, t in RECORD.items() if c != "record_id"}, "source_id", "source_record_id", "created_at", "local_date", "status"),
+    sa.Column("revision_no", Integer, nullable=False), sa.Column("known_at", Moment, nullable=False),
+    sa.Column("first_known_at", Moment), sa.Column("row_hash", Text, nullable=False),
+    sa.Column("fine_place", Text), sa.Column("coarse_place", Text),
+    sa.Column("problem_code", Text), sa.Column("problem_name", Text), sa.Column("problem_id", Text), sa.Column("incident_id", Text),
+    sa.Column("worked_revision", Integer),                   # the revision that codes and ids were given to; null: none yet
+    sa.Column("flags", Texts), sa.Column("run_id", Text),
+    *columns(LINEAGE),
+    sa.Index(None, "source_id", "local_date"), sa.Index(None, "incident_id"), sa.Index(None, "local_date"),
+)
+_UNWORKED = sa.text("worked_revision is null or worked_revision <> revision_no")
+sa.Index("ix_record_unworked", record.c.source_id, postgresql_where=_UNWORKED, sqlite_where=_UNWORKED)
+quarantine = sa.Table(
+    "quarantine", metadata, key("quarantine_id"),
+    sa.Column("source_id", Text, nullable=False), sa.Column("source_record_id", Text), sa.Column("codes", Texts, nullable=False),
+    sa.Column("message", Text), sa.Column("issues", Json), sa.Column("row_hash", Text), sa.Column("local_date", Date),
+    *columns(LINEAGE),
+    sa.Column("first_seen", Date, nullable=False), sa.Column("known_at", Moment), sa.Column("replayed_on", Date),
+    sa.Column("run_id", Text),
+    sa.Index(None, "source_id", "first_seen"),
+)
+
+# ---- what the models keep ---------------------------------------------------------------------------------------------------
+
+incident = sa.Table(
+    "incident", metadata, key("incident_id"),
+    sa.Column("place", Text), sa.Column("problem_code", Text), sa.Column("respondent", Text), sa.Column("title", Text),
+    sa.Column("first_seen", Date), sa.Column("last_seen", Date), sa.Column("n_records", Integer), sa.Column("n_callers", Integer),
+    sa.Column("merged_into", Text), sa.Column("founded_by", Text), sa.Column("run_id", Text),
+    sa.Index(None, "last_seen"),
+)
+problem = sa.Table(
+    "problem", metadata, key("problem_id"),
+    sa.Column("name", Text), sa.Column("problem_code", Text), sa.Column("words", Texts), sa.Column("n_records", Integer),
+    sa.Column("first_seen", Date), sa.Column("last_seen", Date), sa.Column("merged_into", Text), sa.Column("founded_by", Text),
+    sa.Column("details", Json), sa.Column("run_id", Text),
+)
+
+
+def _series(*head: sa.Column) -> list:
+    return [
+        *head, key("series_id"), key("date", Date),
+        sa.Column("problem_code", Text), sa.Column("place", Text), sa.Column("respondent", Text), sa.Column("incident_id", Text),
+        sa.Column("level", Text),                            # fine, coarse, respondent, incident
+        sa.Column("observed", Integer), sa.Column("expected", Double), sa.Column("p_value", Double), sa.Column("alarm", Boolean),
+        sa.Column("kept", Boolean, nullable=False, server_default=sa.false()),    # spoke or stands behind a warning: for good
+    ]
+
+
+series = sa.Table("series", metadata, *_series(), sa.Column("run_id", Text), sa.Index(None, "date"))
+
+# ---- what dispatch staff get --------------------------------------------------------------------------------------------------
+
+
+def _warning(*head: sa.Column) -> list:
+    return [
+        *head, key("warning_id"),
+        sa.Column("raised_on", Date, nullable=False), sa.Column("updated_on", Date, nullable=False),
+        sa.Column("as_of", Moment, nullable=False), sa.Column("kind", Text, nullable=False), sa.Column("level", Text, nullable=False),
+        sa.Column("status", Text, nullable=False), sa.Column("problem_code", Text), sa.Column("problem_name", Text),
+        sa.Column("place", Text), sa.Column("respondent", Text),
+        sa.Column("observed", Integer), sa.Column("expected", Double), sa.Column("ratio", Double),
+        sa.Column("p_value", Double), sa.Column("q_value", Double),
+        sa.Column("n_records", Integer, nullable=False), sa.Column("n_callers", Integer), sa.Column("first_seen", Date),
+        sa.Column("title", Text, nullable=False), sa.Column("summary", Text),
+        sa.Column("lead_unit", Text), sa.Column("co_units", Texts), sa.Column("law", Text), sa.Column("due_at", Moment),
+        sa.Column("verdict", Text), sa.Column("merged_into", Text),
+        # Not published as columns of v_warnings, but what it stands on.
+        sa.Column("fingerprint", Text),                      # what makes tomorrow's matter the same one
+        sa.Column("city", Text), sa.Column("district", Text), sa.Column("street", Text), sa.Column("street_code", Text),
+        sa.Column("fine_place", Text), sa.Column("coarse_place", Text), sa.Column("streets", Texts), sa.Column("source_ids", Texts),
+        sa.Column("incident_id", Text), sa.Column("series_id", Text), sa.Column("window_days", Integer), sa.Column("last_seen", Date),
+        sa.Column("rule", Text), sa.Column("reasons", Json), sa.Column("evidence", Json), sa.Column("parameters", Json),
+        sa.Column("lang", Text), sa.Column("assigned_to", Text), sa.Column("closed_on", Date),
+    ]
+
+
+warning = sa.Table("warning", metadata, *_warning(), sa.Column("run_id", Text, nullable=False),
+                   sa.Index(None, "status"), sa.Index(None, "updated_on"), sa.Index(None, "fingerprint"))
+warning_record = sa.Table("warning_record", metadata, key("warning_id"), key("record_id"),
+                          sa.Column("role", Text, nullable=False), sa.Column("known_at", Moment), sa.Column("since", Date),
+                          sa.Index(None, "record_id"))
+warning_event = sa.Table(
+    "warning_event", metadata, key("event_id"),
+    sa.Column("warning_id", Text, nullable=False), sa.Column("known_at", Moment, nullable=False),
+    sa.Column("kind", Text, nullable=False),                 # raised, updated, merged, acknowledged, assigned, noted, closed
+    sa.Column("done_by", Text), sa.Column("changes", Json), sa.Column("note", Text), sa.Column("run_id", Text),
+    sa.Index(None, "warning_id"),
+)
+notice = sa.Table(
+    "notice", metadata, key("notice_id"),
+    sa.Column("raised_on", Date, nullable=False), sa.Column("as_of", Moment, nullable=False), sa.Column("kind", Text, nullable=False),
+    sa.Column("code", Text), sa.Column("source_id", Text), sa.Column("problem_code", Text), sa.Column("place", Text),
+    sa.Column("n_records", Integer), sa.Column("n_callers", Integer), sa.Column("summary", Text),
+    sa.Column("details", Json), sa.Column("lang", Text), sa.Column("run_id", Text, nullable=False),
+    sa.Index(None, "raised_on"),
+)
+metric = sa.Table(
+    "metric", metadata, key("metric"), key("period_start", Date), key("period_end", Date), key("grain"), key("key"),
+    sa.Column("numerator", Double), sa.Column("denominator", Double), sa.Column("value", Double), sa.Column("low", Double),
+    sa.Column("high", Double), sa.Column("mature", Boolean), sa.Column("as_of", Moment, nullable=False), sa.Column("run_id", Text),
+)
+
+# ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
+
+replay_warning = sa.Table("replay_warning", metadata, *_warning(key("run_id")))
+replay_warning_record = sa.Table("replay_warning_record", metadata, key("run_id"), key("warning_id"), key("record_id"),
+                                 sa.Column("role", Text, nullable=False), sa.Column("known_at", Moment), sa.Column("since", Date))
+replay_series = sa.Table("replay_series", metadata, *_series(key("run_id")))
+
+# ---- what was purged -----------------------------------------------------------------------------------------------------------
+
+purge = sa.Table(
+    "purge", metadata, key("purge_id"),
+    sa.Column("kind", Text, nullable=False),                 # before, caller
+    sa.Column("known_at", Moment, nullable=False), sa.Column("source_id", Text), sa.Column("before", Date),
+    sa.Column("subject", Text),                              # a keyed hash of the caller's key: says nobody's name
+    sa.Column("reason", Text), sa.Column("n_records", Integer), sa.Column("n_revisions", Integer), sa.Column("n_files", Integer),
+)
