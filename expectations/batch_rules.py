@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from expectations.codes import codes_of
-from expectations.profile import column_profile
+from expectations.profile import RESTED_ON, column_profile
 from expectations.usual_days import (
     HISTORY,
     HOURS,
@@ -274,6 +274,8 @@ def _late_entries(c: BatchContext) -> list[Finding]:
 # What it looks like against the batches before -----------------------------------------------------------------------------
 
 def _vanished_columns(c: BatchContext) -> list[Finding]:
+    """H04. A column that warnings rest on is missed in every batch until it is released or its absence is all that is remembered;
+    any other in the first batch without it: then it is told, and known."""
     if c.before is None:
         return []
     found = []
@@ -288,9 +290,16 @@ def _vanished_columns(c: BatchContext) -> list[Finding]:
 def _gone(c: BatchContext, column: str, filled: float) -> bool:
     """The header is gone; where headers aren't known, the column holds nothing though that many rows should hold something."""
     assert c.before is not None
-    if c.mapped is not None and c.before["mapped"] is not None:
-        return column in c.before["mapped"] and column not in c.mapped
+    had = c.before["mapped"] if column in RESTED_ON else c.before.get("mapped_last", c.before["mapped"])
+    if c.mapped is not None and had is not None:
+        return column in had and column not in c.mapped
     return c.accepted.height * filled >= c.limits.least_rows / 3 and c.accepted[column].null_count() == c.accepted.height
+
+
+def _told_gone(c: BatchContext, column: str) -> bool:
+    """A header that is gone, as H04 says or said: its missing share is no news."""
+    assert c.before is not None
+    return c.mapped is not None and column not in c.mapped and column in (c.before["mapped"] or ())
 
 
 def _missing_shares(c: BatchContext) -> list[Finding]:
@@ -302,7 +311,7 @@ def _missing_shares(c: BatchContext) -> list[Finding]:
     found = []
     for column, was in c.before["missing"].items():
         share = now["missing"][column]
-        if column not in gone and _rose(share, was, n, c.before["rows"], c.limits.missing_rise):
+        if column not in gone and not _told_gone(c, column) and _rose(share, was, n, c.before["rows"], c.limits.missing_rise):
             found.append(_finding("B07", column=column, col=column, a=_percent(was), b=_percent(share)))
     for column, shares in now["values"].items():
         value, share = next(iter(shares.items()), ("", 0.0))

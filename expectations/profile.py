@@ -8,6 +8,9 @@ import polars as pl
 INTAKE = ("channel", "record_type", "title", "content", "source_category_1", "source_category_2", "source_category_3", "object_category",
           "respondent_name", "respondent_uscc", "respondent_address", "platform", "caller_key", "district", "street", "community",
           "address_masked", "lon", "lat", "amount_claimed", "persons_affected", "urgency")
+#: Columns that counts, links and warnings rest on.
+RESTED_ON = frozenset({"title", "content", "source_category_1", "source_category_2", "source_category_3", "respondent_name", "caller_key",
+                       "district", "street", "community"})
 CATEGORIES = ("source_category_1", "source_category_2", "source_category_3")
 #: Columns of few values, in which one value may crowd out the others.
 CLASSES = ("channel", "record_type", "district", "street", "source_category_1")
@@ -58,7 +61,10 @@ def _median(values: pl.Series) -> float | None:
 
 
 def pool(profiles: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Several batches' profiles as one, weighed by rows; None of none. `mapped` is what any of them had, medians are the weighed middle."""
+    """Several batches' profiles, the oldest first, as one, weighed by rows; None of none.
+
+    `mapped` is what any of them had, `mapped_last` what the last of them had; medians are the weighed middle.
+    """
     profiles = [p for p in profiles if p["rows"]]
     if not profiles:
         return None
@@ -67,6 +73,7 @@ def pool(profiles: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {
         "rows": sum(p["rows"] for p in profiles),
         "mapped": sorted(set().union(*maps)) if maps else None,
+        "mapped_last": maps[-1] if maps else None,
         "missing": _mean([p["missing"] for p in profiles], weights, 1.0),
         "values": {c: _mean([p["values"].get(c, {}) for p in profiles], weights, 0.0) for c in CLASSES},
         "categories": {c: sorted(set().union(*(p["categories"].get(c, ()) for p in profiles))) for c in CATEGORIES},

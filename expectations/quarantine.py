@@ -14,6 +14,9 @@ SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
 #: An issue's columns are joined by these; the first that is null gives way to the next.
 _ISSUE = ("code", "column", "found", "expected")
 
+#: Rules whose sentence says by itself what was expected.
+_EXPECTS_ITSELF = frozenset({"T02", "T03"})
+
 
 def split(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(sound, quarantined): a row with any code whose effect is Q is quarantined, with all its codes. Both keep the rows' order."""
@@ -71,7 +74,7 @@ def _sentence(lang: str, code: str, column: str | None, found: str | None, expec
     text = rule.message(lang, found=found, expected=expected, column=column)
     if column is not None and column not in text:
         text += say("quarantine_column", lang, column=column)
-    if expected is not None and expected not in text:
+    if expected is not None and expected not in text and code not in _EXPECTS_ITSELF:
         text += say("quarantine_expected", lang, expected=expected)
     advice = advice_for(code, lang)
     return f"{text}。{advice}" if advice and lang == "zh" else f"{text}. {advice[0].upper()}{advice[1:]}" if advice else text

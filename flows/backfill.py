@@ -102,8 +102,7 @@ def _steps(place: Place, days: list[Date]) -> Iterator[tuple[Date, datetime | No
     console = Console(stderr=True)
     with Progress(TextColumn(place.key), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=console,
                   disable=not console.is_terminal) as bar:
-        for step in bar.track(list(zip(days, [None, *ends[:-1]], ends))):
-            yield step
+        yield from bar.track(list(zip(days, [None, *ends[:-1]], ends)))
 
 
 def _one_day(run: Run, place: Place, aside: Warehouse, known: str, day: Date, since: datetime | None, until: datetime) -> None:

@@ -42,7 +42,7 @@ def _by_version(records: pl.DataFrame) -> list[tuple[date, pl.DataFrame]]:
     """Records by the version of the taxonomy that was valid on the day they were created."""
     days = records["local_date"].unique().sort().to_list()
     version = {d: tuple(r.code for r in taxonomy.rules_on(d)) for d in days}
-    first = {}
+    first: dict[tuple[str, ...], date] = {}
     for d in days:
         first.setdefault(version[d], d)
     as_if = {d: first[version[d]] for d in days}

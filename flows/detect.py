@@ -186,7 +186,7 @@ def _grown(recent: pl.DataFrame, by: str, day: date) -> pl.DataFrame:
 def _rising(frame: pl.DataFrame, by: str, kind: str, level: str, threshold: float, recent: pl.DataFrame) -> pl.DataFrame:
     """Of the incidents or respondents, those that are signals, as SIGNAL rows."""
     spoke = frame.filter((pl.col("p_value") <= threshold) & (pl.col("n_callers") >= LEAST_CALLERS) & (pl.col("observed") >= LEAST_RECORDS))
-    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)  # noqa: E731
+    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
     about = recent.filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place"))
     rows = spoke.join(about, on=by, how="left").with_columns(
         pl.concat_str(pl.lit(f"{level}:"), by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))

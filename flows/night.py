@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 import polars as pl
 
@@ -209,7 +210,7 @@ def _clusters(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame, pl.Da
         pl.col("last_at") > pl.lit(tonight.as_of) - pl.duration(days=tonight.settings.sentinel_days))
     named = hits.with_columns(pl.concat_str(pl.lit("cluster:"), "rule", pl.lit(":"), "by", pl.lit(":"), "key").alias("signal_id"))
     members = named.select("signal_id", pl.col("record_ids").alias("record_id")).explode("record_id")
-    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)  # noqa: E731
+    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
     about = members.join(seen, on="record_id").group_by("signal_id").agg(
         mode("fine_place"), mode("coarse_place"), mode("respondent_key"), (pl.col("local_date").max() - pl.col("local_date").min()).alias("_span"))
     signals = named.join(about, on="signal_id").select(
@@ -224,7 +225,7 @@ def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame
     rule = several_callers(month.height / 28)
     recent = seen.filter((pl.col("local_date") > tonight.day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
                          & pl.col("caller_key").is_not_null())
-    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)  # noqa: E731
+    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
     told = recent.group_by("incident_id").agg(
         pl.len().alias("observed"), pl.col("caller_key").n_unique().alias("_callers"), mode("problem_code"), mode("fine_place"),
         mode("coarse_place"), mode("respondent_key")).filter(
@@ -245,7 +246,7 @@ def earlier_warnings(house: Warehouse, sources: Sequence[str]) -> tuple[pl.DataF
     rows = house.select("warning", "status <> 'merged'")
     rows = rows.filter(pl.col("source_ids").list.eval(pl.element().is_in(list(sources))).list.any().fill_null(False))
     told = [json.loads(e or "{}") for e in rows["evidence"].to_list()]
-    schema = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
+    schema: dict[str, Any] = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
               "signals": pl.List(pl.String)}
     extra = pl.DataFrame([{c: t.get(c) for c in _WARNING_EXTRA} for t in told], schema=schema)
     rows = pl.concat([rows, extra], how="horizontal") if rows.height else rows.with_columns(
@@ -302,7 +303,7 @@ def _publish_words(work: Work, place: Place, found: Detection, signals: pl.DataF
 def series_writes(place: Place, found: Detection, signals: pl.DataFrame, told: Told, changes: pl.DataFrame, counts: pl.DataFrame,
                   tonight: Tonight) -> list[Write]:
     """Tonight's row of every watched cell, and `observed` of earlier days wherever tonight's records changed it."""
-    rounded = lambda c: pl.col(c).round_sig_figs(9).alias(c)  # noqa: E731
+    rounded = lambda c: pl.col(c).round_sig_figs(9).alias(c)
     spoke = set(signals["signal_id"].to_list()) | {s for r in told.warnings.iter_rows(named=True) for s in json.loads(r["evidence"])["signals"]}
     tonights = found.cells.select(
         "series_id", pl.lit(tonight.day).alias("date"), "problem_code", pl.coalesce("fine_place", "coarse_place").alias("place"),
@@ -337,7 +338,7 @@ def _past_observed(changes: pl.DataFrame, counts: pl.DataFrame, cells: pl.DataFr
     return pl.concat(out).join(cells.select("series_id"), on="series_id", how="semi").sort("series_id", "date")
 
 
-_NOTICE = {"notice_id": pl.String, "raised_on": pl.Date, "as_of": pl.Datetime("us", "UTC"), "kind": pl.String, "code": pl.String,
+_NOTICE: dict[str, Any] = {"notice_id": pl.String, "raised_on": pl.Date, "as_of": pl.Datetime("us", "UTC"), "kind": pl.String, "code": pl.String,
            "source_id": pl.String, "problem_code": pl.String, "place": pl.String, "n_records": pl.Int64, "n_callers": pl.Int64,
            "summary": pl.String, "details": pl.String, "lang": pl.String, "run_id": pl.String}
 

@@ -91,7 +91,7 @@ def land(run: Run, delivery: Delivery) -> list[LandedFile]:
             aside = run.house.settings.home / "landing" / f".query-{mapping.source}-{run.run_id}.parquet"
             aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                read_query(mapping.url, mapping.query, mapping).write_parquet(aside)
+                read_query(mapping.url or "", mapping.query or "", mapping).write_parquet(aside)
                 return [landing.land(aside, mapping.source, f"{mapping.source}.parquet", received_at=now())]
             finally:
                 aside.unlink(missing_ok=True)
@@ -286,7 +286,7 @@ def _rerun_of_an_earlier_night(run: Run, landed: Mapping[str, list[LandedFile]])
         if batches.is_empty() or not files or {f.sha256 for f in files} - set(taken["sha256"].to_list()):
             raise BadUsage(say("usage.backwards", run.house.settings.lang, date=run.day, last=later["run_date"].max()))
         first.append(batches.row(0, named=True))
-    total = lambda c: sum(b[c] or 0 for b in first)  # noqa: E731
+    total = lambda c: sum(b[c] or 0 for b in first)
     worst = max((b["outcome"] for b in first), key=RANK.__getitem__)
     row = run.ended(worst, rows_read=total("rows_read"), accepted=0, quarantined=total("quarantined"),
                     unchanged=total("rows_read") - total("quarantined"))
@@ -324,7 +324,7 @@ def _publication(run: Run, settled: Sequence[Settled], works: Sequence[Work], qu
     worst = max([s.outcome for s in settled] + (["withheld"] if quiet else []) + ["ok"], key=RANK.__getitem__)
     if worst == "ok" and (found.height or any(w.notices for w in works)):
         worst = "notices"
-    total = lambda f: sum(f(s) for s in settled)  # noqa: E731
+    total = lambda f: sum(f(s) for s in settled)
     repairs: dict[str, int] = {}
     for s in settled:
         for kind, n in s.intake.repairs.items():

@@ -115,3 +115,8 @@ def _template(name: str):
     env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals["known"] = lambda key: key in catalogue()
     return env.get_template(name)
+
+
+def render(template: str, **values: Any) -> str:
+    """Another of our pages, with the fonts that hold Chinese."""
+    return _template(template).render(fonts=Markup(charts.FONTS), **values)

@@ -2,10 +2,15 @@
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from policy.catalogue import say
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -47,10 +52,10 @@ def where(error: BaseException) -> str:
     return f"{type(error).__name__}{at}"
 
 
-def contained(function):
+def contained(function: Callable[P, R]) -> Callable[P, R]:
     """A task's function whose unexpected errors are told by type and place: Prefect keeps an error's message, which may carry a value."""
     @wraps(function)
-    def inner(*args, **kwargs):
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except Told:

@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import blake2b
+from typing import Any
 
 import polars as pl
 
@@ -133,7 +134,7 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
     codes = own.filter(pl.col("street_code").is_not_null()).group_by("street_code").len("n").sort("n", "street_code", descending=[True, False])
     expected = significant(matter["expected"])
     observed = significant(matter["observed"])
-    ratio = significant(observed / expected) if expected else None
+    ratio = significant(observed / expected) if expected and observed is not None else None
     got = level(kind, safety_critical=bool(rule) or bool(problem and taxonomy.taxonomy().is_safety_critical(problem)), n_records=own.height,
                 n_callers=callers, ratio=ratio, n_streets=max(1, len(streets)), severity=rule.level if rule else None)
     if kind not in ("sentinel", "cluster") and rule is not None:
@@ -248,7 +249,7 @@ def _held_to(rows: list[dict], cap: int) -> tuple[list[dict], int]:
     return ordered[:cap], max(0, len(ordered) - cap)
 
 
-_EVIDENCE = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}
+_EVIDENCE: dict[str, Any] = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}
 
 
 def _evidence(warning_id: str, own: pl.DataFrame, lang: str) -> pl.DataFrame:
@@ -277,7 +278,7 @@ def _event(row: dict, old: dict | None, as_of: datetime, run_id: str) -> dict:
 
 
 def _event_frame(events: list[dict]) -> pl.DataFrame:
-    schema = {"event_id": pl.String, "warning_id": pl.String, "known_at": pl.Datetime("us", "UTC"), "kind": pl.String, "done_by": pl.String,
+    schema: dict[str, Any] = {"event_id": pl.String, "warning_id": pl.String, "known_at": pl.Datetime("us", "UTC"), "kind": pl.String, "done_by": pl.String,
               "changes": pl.String, "note": pl.String, "run_id": pl.String}
     return pl.DataFrame([{**e, "changes": _json(e["changes"])} for e in events], schema=schema)
 
@@ -287,7 +288,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
-_ROW = {
+_ROW: dict[str, Any] = {
     "warning_id": pl.String, "raised_on": pl.Date, "updated_on": pl.Date, "as_of": pl.Datetime("us", "UTC"), "kind": pl.String, "level": pl.String,
     "status": pl.String, "problem_code": pl.String, "problem_name": pl.String, "place": pl.String, "respondent": pl.String,
     "observed": pl.Float64, "expected": pl.Float64, "ratio": pl.Float64, "p_value": pl.Float64, "q_value": pl.Float64, "n_records": pl.Int64,
@@ -323,7 +324,7 @@ def _before_the_complaint(rows: list[dict], evidence: list[pl.DataFrame], record
                         "numerator": None if value is None else float(value), "denominator": None if of is None else float(of),
                         "value": None if value is None else float(value), "low": None, "high": None, "mature": row["status"] in ("closed", "merged"),
                         "as_of": as_of, "run_id": run_id})
-    schema = {"metric": pl.String, "period_start": pl.Date, "period_end": pl.Date, "grain": pl.String, "key": pl.String, "numerator": pl.Float64,
+    schema: dict[str, Any] = {"metric": pl.String, "period_start": pl.Date, "period_end": pl.Date, "grain": pl.String, "key": pl.String, "numerator": pl.Float64,
               "denominator": pl.Float64, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "mature": pl.Boolean,
               "as_of": pl.Datetime("us", "UTC"), "run_id": pl.String}
     return pl.DataFrame(out, schema=schema)

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import betainc, gammainc
 
 
-
 def upper_tail(count, mean, dispersion):
     """P(Y >= count), float64 of the arguments' common shape.
 

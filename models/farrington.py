@@ -4,6 +4,7 @@ Noufaily et al. 2013 (Statistics in Medicine 32), Salmon, Schumacher, Höhle 201
 quirks included: they decide cells in the tail. The reference weeks of a period are split into `n_periods` groups, so the regression is one level a
 group and a common slope: its normal equations are solved in closed form, for all series together.
 """
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,7 +145,8 @@ def reference_rows(n_rows, row, years_back, freq, dates=None):
     months = day.astype("datetime64[M]")
     number = (day - months).astype(int)
     wanted = (months - 12 * np.arange(years_back + 1)).astype("datetime64[D]") + number
-    weekday = lambda d: (d.astype("datetime64[D]").astype(int) + 4) % 7       # Sunday is 0
+    def weekday(d):
+        return (d.astype("datetime64[D]").astype(int) + 4) % 7       # Sunday is 0
     first = wanted - (weekday(wanted) - weekday(day))
     second = np.where(first > wanted, first - np.timedelta64(7, "D"), first + np.timedelta64(7, "D"))
     nearest = np.where(np.abs((first - wanted).astype(int)) > np.abs((second - wanted).astype(int)), second, first)
@@ -157,7 +159,7 @@ def period_groups(references, half_window, n_periods):
     """(rows, group) of the reference rows: group n_periods - 1 around the reference weeks, the others in order between two of them."""
     rows, groups = [], []
     now = references[0]
-    for newer, row in zip(references[:-1], references[1:]):
+    for newer, row in itertools.pairwise(references):
         rows.append(np.arange(row - half_window, row + half_window + 1))
         groups.append(np.full(2 * half_window + 1, n_periods - 1))
         if n_periods > 1:
@@ -245,7 +247,8 @@ class FarringtonFlexible:
         n = counts.shape[1]
         _, group = np.unique(np.r_[group, self.n_periods - 1], return_inverse=True)
         target, group = group[-1], group[:-1]
-        reach = lambda x: x[before[:, None] + at[None, :]].reshape(len(before), len(at) * n)
+        def reach(x):
+            return x[before[:, None] + at[None, :]].reshape(len(before), len(at) * n)
         y = reach(counts)
         known = ~np.isnan(y)
         y = np.where(known, y, 0)

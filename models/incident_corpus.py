@@ -135,13 +135,13 @@ class Corpus:
     @staticmethod
     def names(raw_title: pl.Series, raw_head: pl.Series, title: pl.Series) -> sparse.csr_matrix:
         """Features of the names in the title, or in the start of the content where there is no title."""
-        source = pl.DataFrame({"raw": raw_title, "head": raw_head, "title": title})
-        source = source.select(pl.when(pl.col("raw") != "").then("raw").otherwise("head").alias("text"))["text"]
+        given = pl.DataFrame({"raw": raw_title, "head": raw_head, "title": title})
+        source = given.select(pl.when(pl.col("raw") != "").then("raw").otherwise("head").alias("text"))["text"]
         return count_matrix(named_things(plain_text(source)).list.join("|").fill_null(""))
 
     def learn_basis(self, text: sparse.csr_matrix) -> None:
         """A basis of the texts' main directions from at most `SVD_SAMPLE` rows evenly over the canonical order."""
-        at = np.unique(np.linspace(0, text.shape[0] - 1, min(SVD_SAMPLE, text.shape[0])).astype(np.int64)) if text.shape[0] else []
+        at: np.ndarray | list = np.unique(np.linspace(0, text.shape[0] - 1, min(SVD_SAMPLE, text.shape[0])).astype(np.int64)) if text.shape[0] else []
         sample = text[at]
         used = np.bincount(sample.indices, minlength=WIDTH)
         columns = np.flatnonzero((used >= 3) & (used <= max(0.2 * len(at), 3)))

@@ -114,7 +114,7 @@ def low_high(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """What is measured of each pair: `(len(i), len(NAMES))`, in the order of `NAMES`. `scale`: as `local_scale` gives it, else from these pairs."""
     m, a = corpus.matrices, corpus.arrays
-    prod = lambda x, y, p, q: row_products(m[x], m[y], p, q)  # noqa: E731
+    prod = lambda x, y, p, q: row_products(m[x], m[y], p, q)
     text = prod("text", "text", i, j)
     best, fifth = scale if scale is not None else local_scale(i, j, text, corpus.n)
     contained = low_high(prod("title_squares", "set", i, j) / np.maximum(a["title_total"][i], 1e-9),

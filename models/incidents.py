@@ -232,7 +232,7 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         holder[free & (size == 1)] = -1
         label = holder[code]
         self._next += len(born)
-        lines = [("born", int(holder[b]), None) for b in born]
+        lines: list[tuple[str, int, int | None]] = [("born", int(holder[b]), None) for b in born]
         fresh = np.zeros(len(size), bool)
         fresh[code[old:]] = True
         changed = fresh.copy()

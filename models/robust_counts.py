@@ -1,8 +1,9 @@
 """Past outbreaks and outages count less: weights by residuals, and what that weighting takes from mean and variance.
 
 Noufaily et al. 2013 weight by the square of a residual over 2.58; that leaves enough of an outbreak in to raise later means by several per cent.
-Here the weight falls with the fourth power, an outbreak is also looked for in sums of several periods, and the bias that such weighting has where
-nothing is wrong (counts are skewed) is computed and taken out.
+Here the weight falls with the fourth power from 1.9 on, an outbreak is also looked for in sums of several periods, and the share of the variance
+that such weighting takes where nothing is wrong is computed and given back. The mean it takes (counts are skewed) is not: what past outbreaks leave in
+has the other sign and about the size.
 """
 from functools import lru_cache
 
@@ -11,7 +12,7 @@ from scipy.stats import norm
 
 from models.count_tails import upper_tail
 
-UNUSUAL = 1.8                 # residual from which a period is down-weighted
+UNUSUAL = 1.9                 # residual from which a period is down-weighted
 FALL = 4                      # … with this power of it: farringtonFlexible's 2 leaves too much of an outbreak in
 LEAST = 2                     # a count that may be unusual
 GRID_MEAN = np.geomspace(.01, 200, 18)
@@ -62,23 +63,22 @@ def dispersion(y, mu, weights, k):
 
 
 @lru_cache(maxsize=4)
-def weighting_bias(limit):
-    """Tables (len(GRID_PHI), len(GRID_MEAN)): relative bias of the weighted mean, and share of the variance kept, where nothing is wrong."""
-    shift, kept = np.zeros((len(GRID_PHI), len(GRID_MEAN))), np.ones((len(GRID_PHI), len(GRID_MEAN)))
+def variance_kept(limit):
+    """Table (len(GRID_PHI), len(GRID_MEAN)): share of the variance that is left after weighting where nothing is wrong."""
+    kept = np.ones((len(GRID_PHI), len(GRID_MEAN)))
     for i, phi in enumerate(GRID_PHI):
         for j, mu in enumerate(GRID_MEAN):
             k = np.arange(int(mu + 12 * np.sqrt(phi * mu) + 25 * phi) + 2)
             tail = upper_tail(k, mu, phi)
             law = tail - np.r_[tail[1:], 0]
             at = mu
-            for _ in range(12):               # the mean that the weighted equation settles on
+            for _ in range(6):                # the mean that the weighted equation settles on
                 weight = np.ones((len(k), 1))
                 down_weight(k[:, None].astype(float), np.full((len(k), 1), at), np.array([phi]), weight, limit)
                 w = law * weight[:, 0]
                 at = np.sum(w * k) / np.sum(w)
-            shift[i, j] = at / mu - 1
             kept[i, j] = np.sum(w * (k - at) ** 2) / (phi * at)
-    return shift, kept
+    return kept
 
 
 def read_table(table, mu, phi):

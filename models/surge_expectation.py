@@ -11,7 +11,7 @@ import numpy as np
 
 from models.level_ladder import believed, ladder, moves
 from models.log_linear import fit_log_linear
-from models.robust_counts import UNUSUAL, dispersion, read_table, sliding_sum, usual_weights, weighting_bias
+from models.robust_counts import UNUSUAL, dispersion, read_table, sliding_sum, usual_weights, variance_kept
 from models.surge_calendar import APART, OWN, PERIOD, Prior, design
 
 BLOCK = {"D": 28, "W": 4}     # rows summed where shares of parents are judged
@@ -113,13 +113,10 @@ def regress(y, X, precision, kinds, freq, offset=None):
         coef, covariance = fit_log_linear(y, X, told[:, None] * phi, offset, weights, start=coef, steps=3)
         covariance *= phi[:, None, None]
         mu = mean(coef)
-        shift, kept = (read_table(table, mu.mean(0), phi) for table in weighting_bias(UNUSUAL))
-        phi = dispersion(y, mu, weights, k) / kept
+        phi = dispersion(y, mu, weights, k) / read_table(variance_kept(UNUSUAL), mu.mean(0), phi)
         live = len(y) * mu.mean(0) / (mu.mean(0) + .5)
         phi = np.maximum(1., believed(phi, live, 1.1, 30.))
-    shift = shift * 1
-    coef[0] -= np.log1p(shift)
-    return coef, mu / (1 + shift), phi, weights, covariance
+    return coef, mu, phi, weights, covariance
 
 
 def spreads(y, mu, weights, phi, windows):

@@ -102,6 +102,8 @@ class IncidentGrowth:
             rows = self._rows(counts, days, w)
             self.models_[w] = self._regress(rows) if rows["k"].size else None
             scores.append(self._score(rows, self.models_[w]) if rows["k"].size else np.zeros(0))
+        self.ordered_: np.ndarray
+        self.slope_: float
         self.ordered_, self.slope_ = tail_curve(np.min(scores, 0)) if scores and scores[0].size else (np.zeros(0), 1.0)
         self.n_incidents_ = len(keys)
         return self
@@ -166,7 +168,8 @@ class IncidentGrowth:
         sums = np.r_[0, np.cumsum(week)]
         exposed = np.where(born, sums[days + 1][:, None] - sums[np.clip(first, 0, n_days)][None, :], (sums[days + 1] - sums[begin[:, 0]])[:, None])
         at = np.nonzero(open_)
-        pick = lambda x: np.broadcast_to(x, open_.shape)[at].astype(float)
+        def pick(x):
+            return np.broadcast_to(x, open_.shape)[at].astype(float)
         k, before, age, quiet, recent, exposed, born = map(pick, (k, before, age, quiet, recent, exposed, born))
         old = 1 - born
         X = np.stack([np.ones(len(k)), born, old * np.log(np.maximum(before, 1)), old * np.log1p(age), old * np.log1p(quiet), old * np.log1p(recent)], 1)

@@ -139,6 +139,8 @@ class _Scan:
         self.use_pattern, self.use_type, self.use_points = (np.array(x, np.int64) for x in zip(*uses))
         index = {p: i for i, p in enumerate(self.outs.patterns)}
         outs = [(index[p], t) for t, r in enumerate(rules) for p in r["exclude"]]
+        self.out_pattern: np.ndarray
+        self.out_type: np.ndarray
         self.out_pattern, self.out_type = (np.array(x, np.int64) for x in zip(*outs)) if outs else (np.zeros(0, np.int64),) * 2
 
     def best(self, titles: pl.Series, bodies: pl.Series, rows_at_once: int = 65_536):

@@ -95,8 +95,8 @@ def _china(day: date) -> DayKind:
     known = _chinesecalendar(day)
     if known is not None:
         return known
-    name = _statutory(day.year).get(day)
-    if name:
+    fixed = _statutory(day.year).get(day)
+    if fixed:
         return DayKind(HOLIDAY, name, provisional=True)
     return DayKind(WEEKEND if weekend else WORKDAY, provisional=True)
 

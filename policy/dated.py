@@ -14,7 +14,7 @@ FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9999, 12, 31)
 @cache
 def load(name: str) -> Any:
     """The parsed YAML file `policy/data/<name>`; shared between callers, so never to be changed. Raises FileNotFoundError."""
-    return yaml.load((files("policy") / "data" / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
+    return yaml.load((files("policy") / "data" / name).read_text(encoding="utf-8"), Loader=_LOADER)
 
 
 def read_text(name: str) -> str:

@@ -58,7 +58,7 @@ def route(problem_code: str | None, street_codes: str | Iterable[str | None] | N
     office = [f"{STREET_OFFICE}:{s}" for s in known[:1]] or [STREET_OFFICE]
     for helper in helpers:
         co += office if helper == STREET_OFFICE else [] if helper == STATION else [helper]
-    resolved_lead = table.resolve(lead, day)
+    resolved_lead = table.resolve(lead or DISPATCH, day)
     if resolved_lead and resolved_lead.kind in ("partner", "street"):
         co.append(DISPATCH)
     return _named(table, resolved_lead.code if resolved_lead else DISPATCH, co, day)

@@ -1,6 +1,6 @@
 """Where one record is enough, and where a few from different callers are (`data/sentinels.yaml`)."""
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -114,7 +114,7 @@ def match(texts: pl.DataFrame, rules: Sequence[SentinelRule]) -> pl.Series:
     quick = [_AHEAD.sub("", p.pattern) for rule in rules for p in rule.any]
     some = pl.any_horizontal(pl.col(c).str.contains(q) for q in quick for c in ("title", "content"))
     at = lean.select(some.arg_true()).to_series() if quick else pl.Series(dtype=pl.UInt32)
-    said = {i: _speaks(*row, rules) for i, row in zip(at.to_list(), lean[at].iter_rows())}
+    said = {i: _speaks(row[0], row[1], rules) for i, row in zip(at.to_list(), lean[at].iter_rows())}
     return pl.Series("sentinel", [said.get(i) for i in range(texts.height)], dtype=pl.String)
 
 

@@ -178,7 +178,7 @@ def _placed(read: pl.DataFrame, form: TimeForm) -> pl.DataFrame:
     first = local.dt.replace_time_zone(form.zone, ambiguous="earliest", non_existent="null")
     second = local.dt.replace_time_zone(form.zone, ambiguous="latest", non_existent="null")
     later = local.dt.offset_by("1h").dt.replace_time_zone(form.zone, ambiguous="earliest", non_existent="null")
-    part = lambda pattern: offset.str.extract(pattern, 1).cast(pl.Int64, strict=False)  # noqa: E731
+    part = lambda pattern: offset.str.extract(pattern, 1).cast(pl.Int64, strict=False)
     minutes = part(r"^[+-](\d{2})") * 60 + part(r"(\d{2})$")
     minutes = pl.when(offset.is_in(["z", "utc"])).then(0).when(offset.str.starts_with("-")).then(-minutes).otherwise(minutes)
     shown = (local - pl.duration(minutes=minutes)).dt.replace_time_zone("UTC")

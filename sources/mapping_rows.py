@@ -107,7 +107,7 @@ class _Rows:
         mask = self.frame.select(sure.alias(name)).to_series()
         if not mask.any():
             return
-        text = lambda x: pl.lit(x, pl.String) if x is None or isinstance(x, str) else x.cast(pl.String)  # noqa: E731
+        text = lambda x: pl.lit(x, pl.String) if x is None or isinstance(x, str) else x.cast(pl.String)
         entry = pl.struct(pl.lit(code).alias("code"), pl.lit(self.header_of.get(canonical or "", canonical), pl.String).alias("column"),
                           text(found).alias("found"), text(expected).alias("expected"))
         self.frame = self.frame.with_columns(mask).with_columns(pl.when(name).then(entry).alias(name))

@@ -7,7 +7,7 @@ import pytest
 from flows.demo import City
 from flows.demo.city import MISSING_FILE, OUTAGE, REPEATED_FILE, SILENT_FROM, SILENT_STREET
 
-WINDOW = dict(start=date(2026, 4, 15), months=5)
+WINDOW = {"start": date(2026, 4, 15), "months": 5}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def clean(tmp_path_factory) -> City:
 
 def test_same_seed_same_bytes_and_another_seed_another_city(tmp_path):
     days = [date(2026, 6, 18), date(2026, 6, 19)]
-    short = dict(start=date(2026, 6, 1), months=1)
+    short = {"start": date(2026, 6, 1), "months": 1}
     first, again, other = (City(**short, seed=s, folder=tmp_path / name) for s, name in ((1, "a"), (1, "b"), (2, "c")))
     for make in (lambda c: c.history(date(2026, 6, 10)), lambda c: [p for d in days for p in c.night(d)]):
         one, two, three = make(first), make(again), make(other)
@@ -104,7 +104,7 @@ def test_switched_off_dirt_leaves_no_trace_and_each_kind_leaves_its_own(city, cl
 
 
 def test_other_system_has_other_headers_and_units(tmp_path):
-    short = dict(start=date(2026, 6, 1), months=1, dirt=False)
+    short = {"start": date(2026, 6, 1), "months": 1, "dirt": False}
     day = date(2026, 6, 16)
     a, b = (City(**short, export=e, folder=tmp_path / e) for e in "AB")
     left, right = read(a.night(day)[0]), read(b.night(day)[0])

@@ -155,6 +155,16 @@ def test_a_header_that_is_gone_is_named_even_for_a_column_filled_now_and_then():
     assert "H04" not in [f.code for f in there]
 
 
+@pytest.mark.parametrize(("column", "again"), [("platform", []), ("street", ["H04"])])
+def test_a_column_that_is_gone_is_missed_once_or_as_long_as_warnings_rest_on_it(column, again):
+    full = column_profile(rows(*({column: f"值{i % 3}"} for i in range(60))), mapped={column, "content"})
+    without = column_profile(rows(*({column: None} for _ in range(60))), mapped={"content"})
+    made, mapped = [{column: None}] * 60, frozenset({"content"})
+    assert said(context(made, before=pool([full, full]), mapped=mapped)) == ["H04"]
+    assert said(context(made, before=pool([full, full, without]), mapped=mapped)) == again
+    assert said(context(made, before=pool([without] * 30), mapped=mapped)) == []
+
+
 def test_columns_of_later_work_may_be_blank_on_fresh_records():
     was = column_profile(rows(*({"closed_at": datetime(2026, 6, 12, tzinfo=UTC), "reply": "已办结", "status": "closed"} for _ in range(60))))
     assert judge_batch(context([{}] * 60, before=was)) == []

@@ -3,6 +3,8 @@
 One row is one delivered row of one record. Columns in `LANDING_ONLY` exist from mapping to pseudonymising and
 nowhere else; `RECORD` is what is kept in the lake; `LINEAGE` says where a row came from and is outside every digest.
 """
+from typing import Any
+
 import polars as pl
 
 MOMENT = pl.Datetime("us", "UTC")
@@ -23,7 +25,7 @@ CALLER_FLAGS = ("repeat", "professional", "anonymous", "asks_secrecy")
 PRECISIONS = ("second", "minute", "day")
 
 #: Columns that are masked or pseudonymised away before anything leaves landing.
-LANDING_ONLY: dict[str, pl.DataType] = {
+LANDING_ONLY: dict[str, Any] = {
     "caller_phone": pl.String,
     "caller_account": pl.String,
     "caller_name": pl.String,
@@ -34,7 +36,7 @@ LANDING_ONLY: dict[str, pl.DataType] = {
     "address": pl.String,
 }
 
-RECORD: dict[str, pl.DataType] = {
+RECORD: dict[str, Any] = {
     "source_id": pl.String,
     "source_record_id": pl.String,
     "record_id": pl.String,
@@ -92,7 +94,7 @@ RECORD: dict[str, pl.DataType] = {
     "attachments_n": pl.Int16,
 }
 
-LINEAGE: dict[str, pl.DataType] = {
+LINEAGE: dict[str, Any] = {
     "file_sha256": pl.String,
     "file_name": pl.String,
     "sheet": pl.String,
@@ -111,14 +113,14 @@ STAMPS = ("created_at", "dispatched_at", "signed_at", "first_reply_at", "closed_
 MASKED_TEXTS = ("title", "content", "reply", "returned_reason")
 
 #: A mapped row, before it is pseudonymised.
-MAPPED: dict[str, pl.DataType] = {**RECORD, **LANDING_ONLY, **LINEAGE, "issues": ISSUES}
+MAPPED: dict[str, Any] = {**RECORD, **LANDING_ONLY, **LINEAGE, "issues": ISSUES}
 #: A row as it is validated and stored.
-SAFE: dict[str, pl.DataType] = {**RECORD, **LINEAGE, "row_hash": pl.String, "issues": ISSUES}
+SAFE: dict[str, Any] = {**RECORD, **LINEAGE, "row_hash": pl.String, "issues": ISSUES}
 
 NO_ISSUES = pl.lit([], dtype=ISSUES)
 
 
-def conform(frame: pl.LazyFrame | pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+def conform(frame: pl.LazyFrame | pl.DataFrame, schema: dict[str, Any]) -> pl.LazyFrame:
     """The frame with exactly the schema's columns, in its order and types; a missing column is null (issues: empty).
 
     Raises `polars.exceptions.InvalidOperationError` at collect where a value does not fit its type.

@@ -3,14 +3,16 @@
 Signals that rest on the same records belong to one matter. Its subject is what explains it: an incident or a respondent
 that holds at least half of the rise, else the street that holds most of it, else the whole place with its streets listed.
 """
+import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-SIGNAL: dict[str, pl.DataType] = {
+SIGNAL: dict[str, Any] = {
     "signal_id": pl.String,       # permanent name, e.g. a series id or "sentinel:<record_id>"
     "kind": pl.String,            # surge, incident, sentinel, cluster
     "level": pl.String,           # fine, coarse, respondent, incident, record
@@ -25,7 +27,7 @@ SIGNAL: dict[str, pl.DataType] = {
     "window": pl.Int32,           # days
     "rule": pl.String,            # of a sentinel or cluster
 }
-MEMBER: dict[str, pl.DataType] = {"signal_id": pl.String, "record_id": pl.String}
+MEMBER: dict[str, Any] = {"signal_id": pl.String, "record_id": pl.String}
 
 #: A subject explains a rise where it holds this share of the excess.
 EXPLAINS = 0.5
@@ -39,7 +41,7 @@ SHOCK_STREETS = 4
 #: An incident or respondent explains nothing with fewer records than this.
 LEAST = 3
 
-MATTER: dict[str, pl.DataType] = {
+MATTER: dict[str, Any] = {
     "matter": pl.Int32, "kind": pl.String, "subject": pl.String, "problem_code": pl.String, "problems": pl.List(pl.String),
     "fine_place": pl.String, "coarse_place": pl.String, "respondent_key": pl.String, "incident_id": pl.String,
     "incidents": pl.List(pl.String), "streets": pl.List(pl.String), "observed": pl.Float64, "expected": pl.Float64,
@@ -100,14 +102,14 @@ def _fine_siblings(signals: pl.DataFrame) -> list[tuple[str, str]]:
     """Streets of one place that rise together in one problem: linked in a chain."""
     fine = signals.filter((pl.col("kind") == "surge") & (pl.col("level") == "fine")).sort("signal_id")
     grouped = fine.group_by("problem_code", "coarse_place", maintain_order=True).agg("signal_id")
-    return [(a, b) for ids in grouped["signal_id"].to_list() for a, b in zip(ids, ids[1:])]
+    return [(a, b) for ids in grouped["signal_id"].to_list() for a, b in itertools.pairwise(ids)]
 
 
 def _same_rule_here(signals: pl.DataFrame) -> list[tuple[str, str]]:
     """Sentinels and clusters of one problem at one place, on one night, are one matter."""
     told = signals.filter(pl.col("kind").is_in(["sentinel", "cluster"]) & pl.col("fine_place").is_not_null()).sort("signal_id")
     grouped = told.group_by("problem_code", "coarse_place", "fine_place", maintain_order=True).agg("signal_id")
-    return [(a, b) for ids in grouped["signal_id"].to_list() for a, b in zip(ids, ids[1:])]
+    return [(a, b) for ids in grouped["signal_id"].to_list() for a, b in itertools.pairwise(ids)]
 
 
 def find_matters(signals: pl.DataFrame, members: pl.DataFrame, records: pl.DataFrame, streets: pl.DataFrame) -> Matters:

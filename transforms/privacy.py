@@ -61,7 +61,8 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
         if not found:
             break
         spans = _resolve(found)
-        out, done = [], 0
+        out: list[pl.Series] = []
+        done = 0
         for span in spans:
             out += (text[done:span.start], span.mask)
             done = span.end

@@ -45,7 +45,7 @@ def carries_later() -> pl.Expr:
 
 def _status_at(moment: pl.Expr) -> pl.Expr:
     """The status that the remaining stamps tell, for a row whose closing lies after `moment`."""
-    before = lambda c: (pl.col(c) <= moment).fill_null(False)  # noqa: E731
+    before = lambda c: (pl.col(c) <= moment).fill_null(False)
     return (pl.when(before("signed_at")).then(pl.lit("signed"))
             .when(before("dispatched_at")).then(pl.lit("dispatched")).otherwise(pl.lit("open")))
 

@@ -48,8 +48,8 @@ class Row:
 @dataclass(frozen=True)
 class Score:
     """The score sheet. Of the warnings that rest on counts, `minor` are about a small background matter or campaign, `others` about nothing
-    planted. `single` warnings were raised by a rule on one or few records, outside the budget; `right` of them are about people's safety in
-    truth."""
+    planted. `single` warnings were raised by a rule on one or few records, outside the budget; `right` of them are, in truth, about
+    people's safety or a small matter."""
 
     outcomes: tuple[Outcome, ...]
     minor: int
@@ -120,7 +120,7 @@ def score(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame, n
     loose, single = about.filter(~is_planted & ~by_rule), about.filter(~is_planted & by_rule)
     outcomes.sort(key=lambda o: (not o.is_risk, o.incident_id))
     return Score(tuple(outcomes), loose.filter(pl.col("incident_id").is_not_null()).height, loose.filter(pl.col("incident_id").is_null()).height,
-                 single.height, single.filter(pl.col("is_safety")).height, expected_false_alarms, days, about)
+                 single.height, single.filter(pl.col("is_safety") | pl.col("incident_id").is_not_null()).height, expected_false_alarms, days, about)
 
 
 def matters_of(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame) -> pl.DataFrame:
