@@ -97,7 +97,7 @@ def _china(day: date) -> DayKind:
         return known
     fixed = _statutory(day.year).get(day)
     if fixed:
-        return DayKind(HOLIDAY, name, provisional=True)
+        return DayKind(HOLIDAY, fixed, provisional=True)
     return DayKind(WEEKEND if weekend else WORKDAY, provisional=True)
 
 

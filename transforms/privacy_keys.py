@@ -56,9 +56,13 @@ def e164(phones: pl.Series) -> pl.Series:
         .str.replace(r"^(?:\+|00)?86(1[3-9]\d{9})$", "${1}").str.replace(r"^(?:\+|00)860?(\d{9,11})$", "0${1}")
         .str.replace(r"^01([3-9]\d{9})$", "1${1}").str.replace_all("+", "", literal=True).alias("digits"))
     digits, extension = pl.col("digits"), pl.col("extension")
+    abroad = pl.col("cell").str.contains(r"^\s*(?:\+|00)\s*\(?(?:[1-79]|8[0-57-9])\d*")
     none = (pl.col("cell").str.contains(r"[*xX×#?•]{2,}") | digits.str.contains(_SERVICE) | (digits.str.len_chars() < 7)
             | digits.str.contains(r"^(?:0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)$"))
+    abroad = pl.col("cell").str.contains(r"^\s*\+1\D*[2-9]") & (digits.str.len_chars() == 11)
     number = (pl.when(none).then(None)
+              .when(abroad).then(pl.concat_str(pl.lit("+"), digits))
+              .when(abroad).then(pl.concat_str(pl.lit("+"), digits.str.strip_chars_start("0")))
               .when(digits.str.contains(r"^1[3-9]\d{9}$")).then(pl.concat_str(pl.lit("+86"), digits))
               .when(digits.str.contains(_LANDLINE)).then(pl.concat_str(pl.lit("+86"), digits.str.slice(1), extension))
               # Beijing's 010 whose zero a spreadsheet dropped.

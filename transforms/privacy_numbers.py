@@ -181,7 +181,7 @@ def find_spoken(text: str) -> Iterator[Span]:
 
 # ---- mail, plates, accounts -----------------------------------------------------------------------------------------
 
-_MAIL = re.compile(r"[A-Za-z0-9._%+\-]+ ?@ ?[A-Za-z0-9\-]+(?: ?\. ?[A-Za-z0-9\-]+)*?(?: ?\. ?[A-Za-z]{2,12})(?![A-Za-z0-9])")
+_MAIL = re.compile(r"[A-Za-z0-9._%+\-]+ ?@ ?[A-Za-z0-9\-]+(?: ?\. ?[A-Za-z0-9\-]+)*?(?: ?\. ?[A-Za-z]{2,12})(?!\.?[A-Za-z0-9])")
 _PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-HJ-NP-Za-hj-np-z][·• \-]?"
     r"(?=[A-Za-z]*\d[A-Za-z]*\d|[A-Za-z]*\d[A-Za-z]{3,5}(?![A-Za-z0-9])|[A-Za-z]{4,5}\d)"
