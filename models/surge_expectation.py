@@ -16,8 +16,9 @@ from models.surge_calendar import APART, OWN, PERIOD, Prior, design
 
 BLOCK = {"D": 28, "W": 4}     # rows summed where shares of parents are judged
 MEMORIES = {"D": (182.0, 42.0), "W": (52.0, 12.0)}       # half-lives of the ladder, in periods
-UNUSUAL_LEAF = 4.5            # residual from which a period of a sparse series is down-weighted: a 2 is unusual there, and makes the dispersion
+UNUSUAL_LEAF = 6.0            # residual from which a period of a sparse series is down-weighted: a 2 is unusual there, and makes the dispersion
 PRIOR_SERIES = 4.0            # so many series' worth of belief in the given spreads of coefficients
+CALM_SHARE = .88              # mean weight below which a history is no longer called calm with outbreaks
 ROUNDS = 3                    # of re-weighting
 PERIODS_OF_SPREAD = {"D": 182, "W": 104}
 MOST_CELLS = 1e6
@@ -108,12 +109,15 @@ def regress(y, X, precision, kinds, freq, offset=None):
     mu = mean(coef)
     phi = np.maximum(1., dispersion(y, mu, np.ones(y.shape), k))
     for _ in range(ROUNDS):
-        weights = usual_weights(y, mu, phi, SMOOTH[freq])
+        weights = usual_weights(y, mu, phi, SMOOTH[freq], UNUSUAL[freq])
         told = learnt_precision(coef, covariance, precision, kinds)
         coef, covariance = fit_log_linear(y, X, told[:, None] * phi, offset, weights, start=coef, steps=3)
         covariance *= phi[:, None, None]
         mu = mean(coef)
-        phi = dispersion(y, mu, weights, k) / read_table(variance_kept(UNUSUAL), mu.mean(0), phi)
+        robust = dispersion(y, mu, weights, k) / read_table(variance_kept(UNUSUAL[freq]), mu.mean(0), phi)
+        # where much of the history is unusual the mean is wrong there, and the noise is what it looks like
+        misfit = np.clip((CALM_SHARE - weights.mean(0)) / .08, 0, 1)
+        phi = robust + misfit * np.maximum(dispersion(y, mu, np.ones((1, 1)), k) - robust, 0)
         live = len(y) * mu.mean(0) / (mu.mean(0) + .5)
         phi = np.maximum(1., believed(phi, live, 1.1, 30.))
     return coef, mu, phi, weights, covariance
@@ -132,7 +136,7 @@ def spreads(y, mu, weights, phi, windows):
         r -= r.mean(0)
         ratio = np.minimum(np.einsum("ij,ij->j", r, r) / np.maximum(m, 1e-9) / base, 10.)
         live = len(y) / w * mu.mean(0) * w / (mu.mean(0) * w + .5)
-        out[i] = phi * np.clip(believed(ratio, live, 1., 30.), .8, None)
+        out[i] = phi * np.maximum(believed(ratio, live, 1., 30.), 1.)
     return np.maximum(out, 1.)
 
 
@@ -214,7 +218,7 @@ def fit_shares(y, rows, holidays, anchor, freq, windows, index):
     for _ in range(2):
         share, doubt = ladder(seen, expected, ages, phi, (np.inf, *MEMORIES[freq]))
         limit = expected * share
-        seen = np.minimum(seen, np.ceil(limit + UNUSUAL * np.sqrt(phi * limit) + 1))
+        seen = np.minimum(seen, np.ceil(limit + 2.58 * np.sqrt(phi * limit) + 1))
     spread = leaf_spread(y, means, mu_total, share, index, freq, windows)
     return Expectation(freq, anchor, years, int(rows[0]), tuple(parts), tuple(index), share, spread, np.minimum(doubt, 2.))
 

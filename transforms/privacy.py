@@ -61,7 +61,7 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
         if not found:
             break
         spans = _resolve(found)
-        out: list[pl.Series] = []
+        out: list[str] = []
         done = 0
         for span in spans:
             out += (text[done:span.start], span.mask)
