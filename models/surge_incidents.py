@@ -13,9 +13,10 @@ from models.log_linear import fit_log_linear
 from models.window_minimum import combined
 
 WINDOWS = (1, 3, 7)
+LEAST = 2                         # callers in a window that can be growth: one who comes back late is recurrence, not growth
 RIDGE = 0.5                       # prior standard deviation, in logs, of a feature's coefficient
 WEEKDAY_PRIOR = 200.0             # records spread evenly over the week before any is seen
-FOUND = {"incident": pl.String, "window": pl.Int32, "n_window": pl.Int64, "expected": pl.Float64, "p_value": pl.Float64,
+FOUND = { "window": pl.Int32, "n_window": pl.Int64, "expected": pl.Float64, "p_value": pl.Float64,
          "n_records": pl.Int64, "n_callers": pl.Int64, "first_date": pl.Date, "last_date": pl.Date}
 
 
@@ -75,7 +76,7 @@ class IncidentGrowth:
     Model: further callers in a window are negative binomial (mean m, variance m + alpha m^2); log m is linear in the logs of the incident's size,
     age, time since its last record and callers of its last 28 days, by windows, with the week's profile as offset. An incident born inside the window
     counts from its first caller on. The smallest mid-p over the windows is then read against the same figure of all incident-days of the history,
-    so that p < .01 means: one in a hundred incident-days of the past looked as much like growth.
+    so that p < .01 means: one in a hundred incident-days of the past looked as much like growth. Fewer than two callers in a window are no growth.
     """
 
     def __init__(self, window_days=7, open_days=60, history_days=365, most_incidents=4000):
@@ -114,17 +115,18 @@ class IncidentGrowth:
         n_window, expected: distinct callers by day, summed over the window that spoke; n_records, n_callers: since the incident's first day.
         """
         last = arrivals.filter(pl.col("date") <= as_of)
-        live = last.group_by("incident").agg(n_records=pl.col("n_records").sum(), n_callers=pl.col("n_callers").sum(),
+        if not hasattr(self, "models_"):
+            raise ValueError("IncidentGrowth: fit has not been called")
+        live = last.group_by("incident").agg(n_records=pl.col("n_records").cast(pl.Int64).sum(), n_callers=pl.col("n_callers").cast(pl.Int64).sum(),
                                              first_date=pl.col("date").min(), last_date=pl.col("date").max())
         live = live.filter(pl.col("last_date") > as_of - timedelta(days=self.window_days)).sort("incident")
         if not len(live):
-            return pl.DataFrame(schema=FOUND)
+            return pl.DataFrame(schema={"incident": arrivals.schema["incident"], **FOUND})
         first = min(as_of - timedelta(days=27 + self.window_days), live["first_date"].min())
         n_days = (as_of - first).days + 1
         keys, counts = dense(last.filter(pl.col("incident").is_in(live["incident"].implode())), "incident", "n_callers", first, n_days)
         best = np.full(len(keys), np.inf)
         window, seen, due = np.ones(len(keys), int), np.zeros(len(keys)), np.zeros(len(keys))
-        saved, self.profile_at_ = None, None
         for w in self.windows_:
             rows = self._rows(counts, np.array([n_days - 1]), w, week=self._week(first, n_days))
             score = self._score(rows, self.models_[w])
@@ -135,7 +137,6 @@ class IncidentGrowth:
             window[at] = np.where(better, w, window[at])
             seen[at] = np.where(better, rows["k"] + rows["born"], seen[at])
             due[at] = np.where(better, mean + rows["born"], due[at])
-        del saved
         p = np.minimum(tail_share(np.minimum(best, 1.), self.ordered_, self.slope_), 1.)
         found = pl.DataFrame({"incident": keys, "window": window.astype(np.int32), "n_window": seen.astype(np.int64), "expected": due, "p_value": p})
         return found.join(live, on="incident", how="left", maintain_order="left").sort("p_value", "incident")
@@ -199,7 +200,7 @@ class IncidentGrowth:
     def _score(self, rows, model):
         m = np.maximum(self._mean(rows, model), 1e-4)
         alpha = np.ones(len(m)) if model is None else model[1][rows["born"].astype(int)]
-        return mid_tail(rows["k"], m, 1 + alpha * m)
+        return np.where(rows["k"] + rows["born"] >= LEAST, mid_tail(rows["k"], m, 1 + alpha * m), 1.)
 
 
 class RespondentSurge:
@@ -222,7 +223,7 @@ class RespondentSurge:
         n_days = self.reference_days + longest
         first = as_of - timedelta(days=n_days - 1)
         keys, counts = dense(arrivals.filter(pl.col("date") <= as_of), "respondent", "n_records", first, n_days)
-        schema = {"respondent": pl.String, "window": pl.Int32, "n_window": pl.Int64, "expected": pl.Float64, "p_value": pl.Float64}
+        schema = {"respondent": arrivals.schema["respondent"], "window": pl.Int32, "n_window": pl.Int64, "expected": pl.Float64, "p_value": pl.Float64}
         if not len(keys):
             return pl.DataFrame(schema=schema)
         week = weekday_profile(counts[:-longest].sum(1), first) if counts[:-longest].any() else np.ones(self.reference_days)

@@ -52,8 +52,11 @@ def _resolve(spans: list[Span]) -> list[Span]:
 
 
 def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
-    """A masked text and the kinds of what was masked. Where finds overlapped, or a name's mask may complete another name,
-    the text is looked at again, so that a second pass finds nothing."""
+    """A masked text and the kinds of what was masked.
+
+    Where finds overlapped, a name's mask may complete another name, or a mask is a new end for a word or number beside it,
+    the text is looked at again, so that a second pass finds nothing.
+    """
     kinds: list[str] = []
     for _ in range(4):
         folded = fold(text)
@@ -67,8 +70,9 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
             out += (text[done:span.start], span.mask)
             done = span.end
             kinds.append(span.kind)
+        beside = {char for span in spans for char in (folded[span.start - 1:span.start], folded[span.end:span.end + 1])}
         text = "".join(out) + text[done:]
-        if len(spans) == len(found) and all(span.kind != "name" for span in spans):
+        if len(spans) == len(found) and all(s.kind != "name" for s in spans) and not any(c.isascii() and c.isalnum() for c in beside):
             break
     return text, kinds
 

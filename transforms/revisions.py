@@ -126,8 +126,8 @@ def _fill_blanks(news: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:
     was = current.select("record_id", *(pl.col(c).alias(f"_was_{c}") for c in columns), pl.lit(True).alias("_stored"))
     joined = news.join(was, on="record_id", how="left", maintain_order="left")
     filled = pl.any_horizontal(*(pl.col(c).is_null() & pl.col(f"_was_{c}").is_not_null() for c in columns))
-    joined = joined.with_columns(filled.alias("_filled"), *(pl.coalesce(c, f"_was_{c}").alias(c) for c in columns))
-    same = pl.all_horizontal(*(pl.col(c).eq_missing(pl.col(f"_was_{c}")) for c in columns))
+    joined = joined.with_columns(filled.alias("_filled"), *(pl.coalesce(c, f"_was_{c}").cast(RECORD[c]).alias(c) for c in columns))
+    same = pl.all_horizontal(*(pl.col(c).eq_missing(pl.col(f"_was_{c}").cast(RECORD[c])) for c in columns))
     silent = pl.col("_stored").fill_null(False) & pl.col("_filled") & same
     return joined.filter(~silent).drop([f"_was_{c}" for c in columns] + ["_stored", "_filled"])
 
