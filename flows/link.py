@@ -40,7 +40,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame) -> Links:
     linker = IncidentLinker()
     if index.is_empty():
         labels = np.asarray(linker.fit_predict(fresh.drop("record_id", "incident_id")))
-        joined = pl.DataFrame(schema={"position": pl.Int64, "label": pl.Int64})
+        joined = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64})
         lineage = []
     else:
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
@@ -51,7 +51,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame) -> Links:
         lineage = [(a, b) for kind, a, b in linker.lineage_.select("kind", "incident", "other").iter_rows() if kind == "merged"]
     placed = pl.concat([
         fresh.select("record_id", "created_at").with_columns(pl.Series("_label", labels, dtype=pl.Int64)),
-        index.select("record_id", "created_at")[joined["position"].to_list()].with_columns(
+        index.select("record_id", "created_at")[joined["row"].to_list()].with_columns(
             pl.Series("_label", joined["label"].to_numpy(), dtype=pl.Int64)),
     ]).filter(pl.col("_label") >= 0)
     founders = placed.group_by("_label", maintain_order=True).agg(pl.col("record_id").sort_by("created_at", "record_id").first())
