@@ -135,9 +135,10 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
     expected = significant(matter["expected"])
     observed = significant(matter["observed"])
     ratio = significant(observed / expected) if expected and observed is not None else None
-    got = level(kind, safety_critical=bool(rule) or bool(problem and taxonomy.taxonomy().is_safety_critical(problem)), n_records=own.height,
-                n_callers=callers, ratio=ratio, n_streets=max(1, len(streets)), severity=rule.level if rule else None)
-    if kind not in ("sentinel", "cluster") and rule is not None:
+    got = level(kind, safety_critical=bool(rule and not rule_says_little(rule)) or bool(problem and taxonomy.taxonomy().is_safety_critical(problem)), n_records=own.height,
+                n_callers=callers, ratio=0.0 if rule_says_little(rule) else ratio, n_streets=max(1, len(streets)),
+                severity=rule.level if rule else None)
+    if kind not in ("sentinel", "cluster") and rule is not None and not rule_says_little(rule):
         by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
         got = min(got, by_rule, key=lambda g: rank(g.level))
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day)
@@ -173,6 +174,11 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
                      "problems": matter["problems"], "signals": matter["signals"]},
         "run_id": run_id,
     }
+
+
+def rule_says_little(rule: Any) -> bool:
+    """Several callers on one matter is worth a line; how steep it is, only a kind with an expectation can say."""
+    return rule is not None and rule.id == RULE_ID
 
 
 def _rule(rule_id: str, day: date):
