@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from expectations.codes import counts_by_code
+from expectations.pack_places import places_of_pack
 from expectations.profile import column_profile
 from expectations.quarantine import split
 from expectations.row_rules import RowContext, judge_mapped, judge_rows
@@ -50,7 +51,6 @@ class Intake:
     not_records: int = 0
     repairs: Counter = field(default_factory=Counter)
     headers: dict[str, str] = field(default_factory=dict)
-    stated_total: int | None = None
 
     @property
     def source_id(self) -> str:
@@ -69,7 +69,7 @@ def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedF
             recent: pl.DataFrame | None = None, known_categories: Mapping[str, frozenset[str]] | None = None) -> Intake:
     """Reads and judges what was landed of one delivery. Never raises for a bad file: it is in `refused`, named."""
     intake = Intake(mapping, delivery, list(landed))
-    frames, totals = [], []
+    frames = []
     for file in landed:
         try:
             raw = read_landed(file.path, file.name, mapping)
@@ -84,14 +84,13 @@ def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedF
         intake.findings += [f for f in said if f not in intake.findings]
         intake.not_records += raw.not_records
         intake.headers |= mapped.headers
-        totals += [raw.stated_total] if raw.stated_total is not None else []
         frames.append(mapped.frame.with_columns(pl.lit(file.sha256).alias("file_sha256"), pl.lit(file.name).alias("file_name")))
     if intake.refused or not frames:
         return intake
     frame = pl.concat(frames).select(list(MAPPED))
-    intake.rows_read, intake.stated_total = frame.height, sum(totals) if totals else None
+    intake.rows_read = frame.height
     context = RowContext(mapped=frozenset(mapped_columns(mapping, intake.headers)), received_at=max(f.received_at for f in landed),
-                         recent=recent, known_categories=known_categories, covers_streets=mapping.pack is not None)
+                         recent=recent, known_categories=known_categories, **places_of_pack(mapping.pack))
     repaired, counts = repair_records(judge_mapped(frame, context), damaged_rows(mapping))
     intake.repairs.update(counts)
     safe, _ = protect(repaired, key)

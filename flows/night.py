@@ -120,7 +120,7 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Wareho
         return rows
     earlier = recent.filter((pl.col("problem_code").is_null() | pl.col("problem_code").str.starts_with("found:"))
                             & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
-    kept = house.dataset(STATE, tonight.as_of, [place.key]).collect()
+    kept = house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
     state = kept["state"][-1] if "state" in kept.columns and kept.height else None
     found = found_problems(left, earlier, state, place, tonight.day, tonight.run_id)
     work.writes += found.writes

@@ -1,4 +1,5 @@
 """The nightly run: land, read, judge, work, publish; one transaction at its end. `ingest` is the first half of it."""
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
@@ -18,6 +19,7 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 
 from expectations.batch_rules import delivers_on  # noqa: E402
+from expectations.profile import known_categories, pool  # noqa: E402
 from expectations.suites import validate  # noqa: E402
 from flows.dates import end_of, now, yesterday  # noqa: E402
 from flows.intake import Delivery, Intake, take_in  # noqa: E402
@@ -25,7 +27,7 @@ from flows.messages import BadUsage  # noqa: E402
 from flows.night import Tonight, Work, notice_frame, work_place  # noqa: E402
 from flows.places import place_key, places_of  # noqa: E402
 from flows.running import House, Run, running  # noqa: E402
-from flows.settle import Settled, batch_writes, ingested_rows, settle, touched_records, withheld  # noqa: E402
+from flows.settle import PROFILES, Settled, batch_writes, ingested_rows, settle, touched_records, withheld  # noqa: E402
 from policy.calendar import region_of  # noqa: E402
 from policy.catalogue import say  # noqa: E402
 from policy.rules import Finding  # noqa: E402
@@ -107,7 +109,9 @@ def read_and_judge(run: Run, delivery: Delivery, landed: list[LandedFile]) -> In
     with run.step("read"):
         recent = house.read("select record_id, content, local_date from record where source_id = :s and local_date > :since",
                             s=mapping.source, since=run.day - timedelta(days=COPY_DAYS))
-        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent)
+        earlier = house.batches(mapping.source, before=run.day)["profile"].tail(PROFILES).to_list()
+        known = known_categories(pool([json.loads(p) for p in earlier if p]))
+        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known)
     if not intake.refused and landed:
         with run.step("validate"):
             validate(pl.concat([intake.sound, intake.quarantined]), mapping, intake.findings,
@@ -228,6 +232,8 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     works = work(run, settled, quiet) if run.kind == "nightly" else []
     publication, row = _publication(run, settled, works, quiet)
     publish(run, publication)
+    with run.step("compact"):
+        house.compact(run.run_id)
     for delivery in given:
         if delivery.from_inbox:
             house.landing.take_away([f for f in house.landing.inbox(delivery.source_id, now()) if f.path in delivery.files])

@@ -69,7 +69,7 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
             is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=_history(house, mapping, run),
             withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=latest["record_id"],
             before=pool([json.loads(p) for p in earlier["profile"].tail(PROFILES).to_list() if p]),
-            mapped=frozenset(intake.headers.values()), stated_total=intake.stated_total,
+            mapped=frozenset(intake.headers.values()),
             open_ids=_open_ids(house, mapping) if mapping.full_export else None,
             delivered_ids=ids if mapping.full_export else None,
             identical_to=_identical(house, intake, run.day), file_missing=file_missing, findings=intake.findings,

@@ -161,7 +161,7 @@ _FOLD = str.maketrans("，：；（）？！％", ",:;()?!%")
 
 def garble(clean: str, seed: int, rate: float, commas: float, tones: bool) -> str:
     r = random.Random(seed)
-    out = []
+    out: list[str] = []
     for char in clean.translate(_FOLD):
         if char in ",、。;" and r.random() < commas and not (out and out[-1][-1:].isdigit()):
             out.append(",")
@@ -180,6 +180,20 @@ def test_what_was_garbled_reads_as_before(clean, seed, rate, commas, tones):
     garbled = garble(clean, seed, rate, commas, tones)
     out = repaired(garbled, damaged=True)[0]
     assert out.translate(_FOLD) == clean.translate(_FOLD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(CLEAN), st.integers(1, 40), st.sampled_from("”“"), st.booleans())
+def test_a_lost_byte_is_undone_or_marked_and_never_invented(clean, cut, quote, traditional):
+    head, tail = clean[:cut].translate(_FOLD).rstrip(",;、。"), clean[cut:].translate(_FOLD).lstrip(",;、。")
+    whole = f"{head}。{quote}{tail}"
+    exported = (_S2T.convert(whole) if traditional else whole).encode("gbk")
+    at = exported.index(f"。{quote}".encode("gbk"))
+    damaged = (exported[:at] + b"?" + exported[at + 1:]).decode("gbk", "replace").replace("\ufffd", "?")
+    out, counts = repair_records(records(damaged), damaged=True)
+    if out["content"][0] != whole:
+        assert counts["irreparable"] >= 1 and counts["lost_byte"] == 0
+        assert match_text(out["content"]).to_list() == match_text(pl.Series([damaged])).to_list()
 
 
 _PIECES = st.sampled_from([*LOOK_ALIKES, *CLEAN, ARTICLE_LIKE, "?！蓖ㄖ輩^", "?！", "監(jiān)", ",,", ",、", "著", "後", "(qū)", "(", ")", "價", "12.5", "3万元", "%", "\n", "Î", "Ê",

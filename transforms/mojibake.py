@@ -12,6 +12,8 @@ from transforms.match_text import character_class, simplify_one
 LOST_BYTE = re.compile(r"\?[！!]([^\x00-\x7f]+)([@-~]?)")
 #: The same before a tag, of which only this is left.
 LOST_BYTE_TAG = re.compile(r"\?[！!]\?/p>")
+#: The same before other ASCII: the quote's second byte is gone as well. (`?!?` in ASCII alone is typed.)
+LOST_BYTES = re.compile(r"\?！[?\ufffd](?!/p>)|\?!\ufffd")
 
 _CP1252 = {bytes([b]).decode("cp1252"): chr(b) for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _AS_BYTES = str.maketrans(_CP1252)

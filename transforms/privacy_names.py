@@ -49,7 +49,7 @@ _TITLES = (r"女士|先生|小姐|太太|大爷|大妈|大娘|阿姨|大叔|叔�
            r"|同学|同志")
 _TITLED = re.compile(_TITLES)
 _SURNAME_SAID = re.compile(rf"姓({_TWO}|{_ONE})(?=[，。,.、；;：:\s的名叫]|$)")
-_HALF = re.compile(r"[某xX×*](?![些个种天日地年月处位时公单小种类款A-Za-z]|某[些个]|\*\*)")
+_HALF = re.compile(r"某(?!某?[些个种天日地年月处位时公单小类款])|[xX×*](?![A-Za-z]|\*\*)")
 _ENGLISH = (re.compile(r"\b[Mm]y name is ([A-Z][a-z]+(?: [A-Z]\.?(?![a-z]))?(?: [A-Z][a-z]+)?)"),
             re.compile(r"\bM(?:r|rs|s|iss)\.? ([A-Z][a-z]+(?: [A-Z][a-z]+)?)"))
 

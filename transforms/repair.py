@@ -14,7 +14,7 @@ import polars as pl
 
 from transforms.canonical import add_issues
 from transforms.match_text import changing, character_class, simplify_one, traditional_signs
-from transforms.mojibake import HIGH_LATIN, LOST_BYTE_TAG, beyond_repair, recode, repair_lost_byte, utf8_as_gbk
+from transforms.mojibake import HIGH_LATIN, LOST_BYTE_TAG, LOST_BYTES, beyond_repair, recode, repair_lost_byte, utf8_as_gbk
 from transforms.repair_commas import COMMA_SIGN, count_commas, drop_commas
 from transforms.repair_pinyin import GLOSS_SIGN, count_glosses, strip_glosses
 from transforms.repair_space import tidy
@@ -99,7 +99,7 @@ def _once(text: str, damaged: bool, html: bool) -> tuple[str, _Counts]:
     if counts["pinyin"] or (damaged and re.search(traditional_signs(), text)):
         text, counts["traditional"] = _simplify_around(text, lost)
     text, counts["furniture"] = _strip_furniture(text)
-    counts["irreparable"] = len(lost)
+    counts["irreparable"] = len(lost) + len(LOST_BYTES.findall(text))
     return text, counts
 
 

@@ -1,0 +1,188 @@
+"""Whole nights through the flow: the same tables however the files came, nothing twice, withheld where it must be, and nothing personal kept."""
+import json
+from datetime import date
+
+import polars as pl
+import pytest
+
+from tests.boards import messages, workbook
+
+FIRST, LAST = date(2026, 3, 1), date(2026, 5, 31)
+NIGHT = date(2026, 5, 31)
+SHOWN = ("v_records", "v_warnings", "v_warning_records", "v_series")
+
+
+@pytest.fixture(scope="module")
+def board():
+    return messages(FIRST, (LAST - FIRST).days + 1, matter_from=date(2026, 5, 27), matter_n=3)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A house of its own."""
+    monkeypatch.setenv("WEISU_HOME", str(tmp_path / "weisu"))
+    monkeypatch.setenv("WEISU_DATABASE_URL", "")
+    monkeypatch.setenv("WEISU_INBOX_SETTLE_SECONDS", "0")
+    return tmp_path / "weisu"
+
+
+def run(kind="nightly", **parameters):
+    from flows import nightly as flows
+    run_id = f"{kind}-test-{len(flows.LAST)}"
+    getattr(flows, kind)(run_id=run_id, **parameters, return_state=True)
+    return flows.LAST[run_id]
+
+
+def night(*paths, day=NIGHT, **more):
+    return run(inputs={"message_board": [str(p) for p in paths]}, date=day, **more)
+
+
+def tables(views=SHOWN):
+    from flows.running import House
+    house = House.open()
+    try:
+        return {v: house.warehouse.read(v).drop("run_id", strict=False).rows() for v in views}
+    finally:
+        house.warehouse.close()
+
+
+def test_a_matter_of_several_citizens_is_one_warning_that_traces_to_its_records(home, board, tmp_path):
+    outcome = night(workbook(board, tmp_path / "a.xlsx"))
+    assert outcome.row["outcome"] in ("ok", "notices")
+    assert outcome.row["rows_read"] == board.height == outcome.row["accepted"] + outcome.row["quarantined"] + outcome.row["unchanged"]
+    seen = tables(("v_warnings", "v_warning_records", "v_records"))
+    plants = [w for w in outcome.warnings.iter_rows(named=True) if "搅拌站" in w["title"]]
+    assert len(plants) == 1 and plants[0]["n_callers"] >= 10
+    behind = {r for w, r, _ in seen["v_warning_records"] if w == plants[0]["warning_id"]}
+    texts = {r[0]: r[14] for r in seen["v_records"]}
+    assert len(behind) == plants[0]["n_records"] == 15 and all("搅拌站" in texts[r] for r in behind)
+
+
+def test_the_same_file_again_changes_nothing_and_a_day_later_is_withheld(home, board, tmp_path):
+    path = workbook(board, tmp_path / "a.xlsx")
+    night(path)
+    before = tables()
+    again = night(path)
+    assert again.row["accepted"] == 0 and again.row["unchanged"] == board.height and tables() == before
+    later = night(path, day=date(2026, 6, 1))
+    assert later.row["outcome"] == "withheld" and "B06" in {r["code"] for r in later.row["reasons"]}
+    after = tables()
+    assert all(after[v] == before[v] for v in ("v_warnings", "v_warning_records", "v_series"))
+    released = night(path, day=date(2026, 6, 1), accept=["B06", "B08"], reason="checked by hand")
+    assert released.row["outcome"] in ("ok", "notices")
+
+
+def test_order_and_split_of_the_files_make_no_difference(home, board, tmp_path, monkeypatch):
+    night(workbook(board, tmp_path / "a.xlsx"))
+    whole = tables()
+    monkeypatch.setenv("WEISU_HOME", str(tmp_path / "other"))
+    mixed = board.sample(fraction=1, shuffle=True, seed=5)
+    night(*(workbook(mixed[i::3], tmp_path / f"part{i}.xlsx") for i in range(3)))
+    assert tables() == whole
+
+
+def test_nothing_of_the_future_shows(home, board, tmp_path, monkeypatch):
+    day = date(2026, 4, 30)
+    night(workbook(board, tmp_path / "whole.xlsx"), day=day)
+    whole = tables()
+    monkeypatch.setenv("WEISU_HOME", str(tmp_path / "other"))
+    cut = board.filter(pl.col("留言时间").str.slice(0, 10) <= "2026/04/30")
+    night(workbook(cut, tmp_path / "cut.xlsx"), day=day)
+    assert tables() == whole and len(whole["v_records"]) == cut.height
+
+
+def test_night_by_night_a_warning_keeps_its_id_and_grows(home, board, tmp_path):
+    upto = lambda d: board.filter(pl.col("留言时间").str.slice(0, 10) <= d.strftime("%Y/%m/%d"))
+    night(workbook(upto(date(2026, 5, 28)), tmp_path / "1.xlsx"), day=date(2026, 5, 28))
+    first = {w[0]: w for w in tables(("v_warnings",))["v_warnings"] if "搅拌站" in w[19]}
+    night(workbook(upto(date(2026, 5, 29)), tmp_path / "2.xlsx"), day=date(2026, 5, 29))
+    second = {w[0]: w for w in tables(("v_warnings",))["v_warnings"] if "搅拌站" in w[19]}
+    assert len(first) == 1 and first.keys() == second.keys()
+    (one,), (two,) = first.values(), second.values()
+    assert two[16] == one[16] + 3 and (one[1], two[1], two[2]) == (date(2026, 5, 28), date(2026, 5, 28), date(2026, 5, 29))
+
+
+def test_bad_files_leave_everything_as_it_was_and_are_named(home, board, tmp_path):
+    night(workbook(board, tmp_path / "a.xlsx"))
+    before = tables()
+    (tmp_path / "empty.xlsx").write_bytes(b"")
+    workbook(board.drop("留言详情"), tmp_path / "gone.xlsx")
+    for name, code in (("empty.xlsx", "E05"), ("gone.xlsx", "H01")):
+        outcome = night(tmp_path / "a.xlsx", tmp_path / name)
+        assert outcome.row["outcome"] == "failed" and tables() == before
+        (files,) = outcome.refused.values()
+        assert list(files) == [name] and code in {f.code for f in files[name]}
+
+
+def test_the_inbox_is_emptied_when_stored_and_a_file_at_fault_is_put_aside(home, board, tmp_path):
+    box = home / "inbox" / "message_board"
+    box.mkdir(parents=True)
+    workbook(board, box / "sound.xlsx")
+    (box / "broken.xlsx").write_bytes(b"not a workbook")
+    failed = run(date=NIGHT)
+    assert failed.row["outcome"] == "failed"
+    assert (box / "refused" / "broken.xlsx").exists() and (box / "sound.xlsx").exists()
+    stored = run(date=NIGHT)
+    assert stored.row["accepted"] == board.height and not (box / "sound.xlsx").exists()
+
+
+def test_a_scheduled_night_without_a_file_is_withheld(home, board, tmp_path):
+    night(workbook(board, tmp_path / "a.xlsx"))
+    before = tables()
+    (home / "inbox" / "message_board").mkdir(parents=True, exist_ok=True)
+    outcome = run(date=date(2026, 6, 1))
+    assert outcome.row["outcome"] == "withheld" and "B01" in {r["code"] for r in outcome.row["reasons"]}
+    assert tables() == before
+
+
+def test_an_ingest_is_worked_by_the_next_night(home, board, tmp_path):
+    path = workbook(board, tmp_path / "a.xlsx")
+    run("ingest", inputs={"message_board": [str(path)]}, date=NIGHT)
+    ingested = tables(("v_records", "v_warnings"))
+    assert len(ingested["v_records"]) == board.height and not ingested["v_warnings"]
+    assert all(r[10] is None and r[13] is None for r in ingested["v_records"])
+    outcome = night(path)
+    assert outcome.row["unchanged"] == board.height
+    worked = tables(("v_records", "v_warnings"))
+    assert any(r[10] is not None for r in worked["v_records"]) and worked["v_warnings"]
+
+
+def test_nights_go_forward(home, board, tmp_path):
+    path = workbook(board, tmp_path / "a.xlsx")
+    night(path)
+    from flows.messages import BadUsage
+    from flows.nightly import nightly
+    more = workbook(messages(FIRST, 20, seed=9), tmp_path / "b.xlsx")
+    state = nightly(inputs={"message_board": [str(more)]}, date=date(2026, 5, 1), return_state=True)
+    with pytest.raises(BadUsage):
+        state.result()
+
+
+def test_a_backfill_replays_beside_the_live_tables(home, board, tmp_path):
+    night(workbook(board, tmp_path / "a.xlsx"))
+    before = tables()
+    from flows.backfill import backfill
+    from flows.running import House
+    backfill(first=date(2026, 5, 28), last=date(2026, 5, 29), source="message_board", known="then", run_id="b1")
+    assert tables() == before
+    house = House.open()
+    replayed = house.warehouse.read("select title, raised_on from replay_warning where run_id = 'b1' order by 1")
+    dates = house.warehouse.read("select distinct date from replay_series where run_id = 'b1' order by 1")["date"].to_list()
+    house.warehouse.close()
+    assert replayed.filter(pl.col("title").str.contains("搅拌站")).height == 1
+    assert dates == [date(2026, 5, 28), date(2026, 5, 29)]
+    assert not any((home / "replay").iterdir())
+
+
+def test_a_warning_is_worked_to_its_end(home, board, tmp_path, capsys):
+    night(workbook(board, tmp_path / "a.xlsx"))
+    from flows.cli import run as cli
+    warning = next(w[0] for w in tables(("v_warnings",))["v_warnings"] if "搅拌站" in w[19])
+    assert cli(["work", warning, "start"]) == 1
+    assert cli(["work", warning, "acknowledge", "--by", "desk"]) == 0
+    assert cli(["work", warning, "close"]) == 2
+    assert cli(["work", warning, "close", "--verdict", "confirmed", "--note", "plant stopped", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["status"], shown["verdict"]) == ("closed", "confirmed")
+    assert cli(["evaluate"]) == 0 and cli(["explain", warning]) == 0
+    assert "plant stopped" in capsys.readouterr().out
