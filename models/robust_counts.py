@@ -15,8 +15,8 @@ from models.count_tails import upper_tail
 UNUSUAL = {"D": 2.58, "W": 1.9}      # residual from which a period is down-weighted
 FALL = 4                      # … with this power of it: farringtonFlexible's 2 leaves too much of an outbreak in
 LEAST = 2                     # a count that may be unusual
-GRID_MEAN = np.geomspace(.01, 200, 18)
-GRID_PHI = np.array([1.0, 1.3, 1.8, 2.6, 4.0, 7.0, 12.0])
+GRID_MEAN = np.geomspace(.01, 200, 13)
+GRID_PHI = np.array([1.0, 1.4, 2.2, 4.0, 8.0])
 
 
 def residual(y, mu, phi):
@@ -72,7 +72,7 @@ def variance_kept(limit):
             tail = upper_tail(k, mu, phi)
             law = tail - np.r_[tail[1:], 0]
             at = mu
-            for _ in range(6):                # the mean that the weighted equation settles on
+            for _ in range(3):                # the mean that the weighted equation settles on
                 weight = np.ones((len(k), 1))
                 down_weight(k[:, None].astype(float), np.full((len(k), 1), at), np.array([phi]), weight, limit)
                 w = law * weight[:, 0]

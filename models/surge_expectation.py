@@ -20,6 +20,7 @@ UNUSUAL_LEAF = 6.0            # residual from which a period of a sparse series 
 PRIOR_SERIES = 4.0            # so many series' worth of belief in the given spreads of coefficients
 CALM_SHARE = .88              # mean weight below which a history is no longer called calm with outbreaks
 ROUNDS = 3                    # of re-weighting
+THIN, THIN_SERIES = 100, 200   # without groups: series of fewer records are shares of their sum, where so many are
 PERIODS_OF_SPREAD = {"D": 182, "W": 104}
 MOST_CELLS = 1e6
 SMOOTH = {"D": 7, "W": 3}     # an outbreak is also looked for in sums of so many periods
@@ -41,6 +42,33 @@ class Part:
         if offset is not None:
             eta = eta + offset
         return np.maximum(np.exp(np.clip(eta, -30, 30)) * self.factor, self.floor)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Two expectations side by side: of the series `thin` (bool) and of the others."""
+    origin: int
+    thin: np.ndarray
+    thin_ones: "Expectation"
+    others: "Expectation"
+
+    def mean(self, rows, holidays):
+        """Expected counts (len(rows), n_series) of absolute `rows`."""
+        return self.both(self.thin_ones.mean(rows, holidays), self.others.mean(rows, holidays))
+
+    def both(self, of_thin, of_others):
+        """The columns of two arrays, put back in the order of the series."""
+        out = np.empty((*of_thin.shape[:-1], len(self.thin)))
+        out[..., self.thin], out[..., ~self.thin] = of_thin, of_others
+        return out
+
+    @property
+    def spread(self):
+        return self.both(self.thin_ones.spread, self.others.spread)
+
+    @property
+    def doubt(self):
+        return self.both(self.thin_ones.doubt, self.others.doubt)
 
 
 @dataclass(frozen=True)
@@ -66,7 +94,7 @@ class Expectation:
         out = np.broadcast_to(first * self.share, (len(rows), len(self.share))).copy()
         for part, level in zip(self.parts[1:], self.index):
             out *= (part.mean(*when, offset) / first)[:, level]
-        return np.maximum(out, .02 / (len(rows) + self.years * PERIOD[self.freq]))
+        return np.maximum(out, .02 / (self.years * PERIOD[self.freq]))
 
 
 def learnt_precision(coef, covariance, precision, kinds):
@@ -251,6 +279,10 @@ def fit_expectation(y, first_row, holidays, anchor, freq, windows, groups=None):
     rows = np.arange(first_row + start, first_row + len(y))
     y, holidays = y[start:], holidays[start:]
     if groups is None:
-        return fit_alone(y, rows, holidays, anchor, freq, windows)
+        thin = y.sum(0) < THIN
+        if thin.sum() < THIN_SERIES:
+            return fit_alone(y, rows, holidays, anchor, freq, windows)
+        shares = fit_shares(y[:, thin], rows, holidays, anchor, freq, windows, [np.zeros(thin.sum(), int)])
+        return shares if thin.all() else Joined(int(rows[0]), thin, shares, fit_alone(y[:, ~thin], rows, holidays, anchor, freq, windows))
     index = [np.unique(groups[:, f], return_inverse=True)[1].ravel() for f in finest(groups)]
     return fit_shares(y, rows, holidays, anchor, freq, windows, index)

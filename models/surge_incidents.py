@@ -13,6 +13,7 @@ from models.log_linear import fit_log_linear
 from models.window_minimum import combined
 
 WINDOWS = (1, 3, 7)
+USUAL_SHARE = 0.98                # of respondents that say what respondents in general draw
 LEAST = 2                         # callers in a window that can be growth: one who comes back late is recurrence, not growth
 RIDGE = 0.5                       # prior standard deviation, in logs, of a feature's coefficient
 WEEKDAY_PRIOR = 200.0             # records spread evenly over the week before any is seen
@@ -234,6 +235,7 @@ class RespondentSurge:
         active = past > 0
         # moments of the rates of those seen at all; a first sighting is no rate, so one record less
         more = past[active] - 1 if active.any() else np.zeros(1)
+        more = np.minimum(more, np.quantile(more, USUAL_SHARE))          # a few giants do not make every shop a possible giant
         rate = max(more.mean() / exposure, .02 / exposure)
         variance = max(more.var() / exposure ** 2 - rate / exposure, (.5 * rate) ** 2)
         shape, scale = rate ** 2 / variance, rate / variance

@@ -164,7 +164,7 @@ class SurgeDetector:
     def _cut(self, state):
         """Drops the rows that no later fit or window can ask for."""
         anchor = state.next_row - state.next_row % self._refit
-        drop = min(anchor - self._history - state.first_row, len(state.counts) - self._windows[-1])
+        drop = min(anchor - self._history - state.first_row, len(state.counts) - self._windows[-1] - 1)
         if drop <= 0:
             return state
         return replace(state, first_row=state.first_row + drop, counts=state.counts[drop:].copy(), holidays=state.holidays[drop:].copy())
@@ -185,8 +185,9 @@ class SurgeDetector:
         if not known.any():
             return SurgeResult(at, nothing, nothing, np.ones(shape, int), today, nothing, today, nothing, nothing)
         low = max(int(at.min()) - self._windows[-1] + 1, first_row)
-        rows = np.arange(low, int(at.max()) + 1)
-        means = learnt.mean(rows, holidays[rows - first_row])
+        rows = np.arange(max(low - 1, first_row), int(at.max()) + 1)               # the day before tells whether a day follows a holiday
+        means = learnt.mean(rows, holidays[rows - first_row])[low - rows[0]:]
+        rows = rows[low - rows[0]:]
         sums = [np.concatenate([np.zeros((1, shape[1])), np.cumsum(x, 0)]) for x in (counts[rows - first_row], means)]
         smallest = np.full(shape, np.inf)
         window, seen, due, spread = np.ones(shape, int), today.copy(), nothing.copy(), nothing.copy()
