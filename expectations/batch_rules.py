@@ -187,13 +187,14 @@ def _released(finding: Finding, released: Mapping[str, str]) -> Finding:
 
 def _finding(code: str, column: str | None = None, day: date | None = None, more: str | None = None, **values: object) -> Finding:
     """A finding with what to do in both languages, and the day or the reason it is about before that."""
-    advice = []
+    advice: dict[str, str] = {}
     for lang in ("zh", "en"):
         about = [str(day)] if day else []
         about += [say(more, lang, **values)] if more else []
         about += [say(f"advice_{code}", lang)] if f"advice_{code}" in catalogue() else []
-        advice.append(("：" if lang == "zh" else ": ").join(about))
-    return Finding(code, values, column=column, advice=" / ".join(advice) or None)
+        if about:
+            advice[lang] = ("：" if lang == "zh" else ": ").join(about)
+    return Finding(code, values, column=column, advice=advice or None)
 
 
 def _percent(share: float) -> str:

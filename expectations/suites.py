@@ -102,8 +102,12 @@ def validate(frame: pl.DataFrame, mapping: Any, findings: Sequence[Finding] = ()
 def _great_expectations() -> Any:
     """The package, imported late, its analytics and progress bars off."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import logging
+
     import great_expectations as gx
 
+    # It tells at INFO where its temporary folder lies.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     from expectations import rule_expectation  # noqa: F401 - registers the expectation and its metric
 
     return gx

@@ -50,6 +50,7 @@ class Outcome:
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     refused: dict[str, dict[str, list[Finding]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    files: dict[str, list[str]] = field(default_factory=dict)
     warnings: pl.DataFrame | None = None
     repairs: dict[str, int] = field(default_factory=dict)
 
@@ -244,7 +245,8 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     told = house.select("warning", "updated_on = :day", day=run.day) if run.kind == "nightly" else None
     if told is not None:
         _artifact(run, told, row)
-    return Outcome(row, {s.source_id: s.findings for s in settled}, {}, _notes(run, settled), told, repairs)
+    return Outcome(row, {s.source_id: s.findings for s in settled}, {}, _notes(run, settled),
+                   {s.source_id: [f.name for f in s.intake.landed] for s in settled}, told, repairs)
 
 
 def _expects(run: Run, source: str) -> bool:

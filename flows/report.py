@@ -4,6 +4,9 @@ from flows.nightly import Outcome
 from flows.running import House
 from policy.catalogue import say
 
+#: How many of a batch's files are named beside what was found about all of them.
+NAMED = 3
+
 
 def tell_outcome(outcome: Outcome, house: House) -> None:
     """Outcome, accounting, findings, tonight's warnings, and where the time went."""
@@ -15,8 +18,9 @@ def tell_outcome(outcome: Outcome, house: House) -> None:
         for found in files.values():
             tell_findings(found, lang)
     for source, found in outcome.findings.items():
+        about = ", ".join(outcome.files.get(source, [])[:NAMED])
         for finding in found:
-            tell(f"  [{source}] {finding.text(lang)}")
+            tell(f"  [{source}] {'' if finding.file else about + ': '}{finding.text(lang)}")
     tell(f"{row['run_id']}: {say('run.outcome.' + row['outcome'], lang)}")
     if row["outcome"] == "failed":
         return

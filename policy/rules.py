@@ -48,8 +48,8 @@ class Finding:
     sheet: str | None = None
     row: int | None = None
     column: str | None = None
-    #: What to do, in the words of the catalogue; filled where the reader can be told more than the rule says.
-    advice: str | None = None
+    #: What to do, by language, in the words of the catalogue; filled where the reader can be told more than the rule says.
+    advice: Mapping[str, str] | None = None
 
     @property
     def rule(self) -> Rule:
@@ -68,7 +68,7 @@ class Finding:
             where.append(f"列“{self.column}”" if lang == "zh" else f"column {self.column!r}")
         said = self.rule.message(lang, column=self.column, values=self.values)
         head = f"{', '.join(where)}: " if where else ""
-        return f"{head}{self.code} {said}" + (f" — {self.advice}" if self.advice else "")
+        return f"{head}{self.code} {said}" + (f" — {self.advice[lang if lang in self.advice else 'en']}" if self.advice else "")
 
 
 @cache
