@@ -1,4 +1,5 @@
 """Which records are about one matter: tonight's against what is open. Ids derive from the record that founded the incident."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -18,20 +19,23 @@ class Links:
     merged: pl.DataFrame
 
 
-def for_linking(records: pl.DataFrame) -> pl.DataFrame:
-    """Records as the linker takes them, in an order that does not depend on the file's."""
-    exact = pl.coalesce("address_masked", "community")
+def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.DataFrame:
+    """Records as the linker takes them, in an order that does not depend on the file's.
+
+    by_address: sources whose texts say nothing (a category's name), so that only the exact place can tell one matter from another.
+    """
+    exact = pl.when(pl.col("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", "community"))
     return records.sort("created_at", "row_hash", "record_id").select(
         "record_id", "title", "content", "created_at", pl.col("caller_key").alias("caller"),
         pl.coalesce(exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent"), "problem_code", "incident_id")
 
 
-def link(new: pl.DataFrame, open_: pl.DataFrame) -> Links:
+def link(new: pl.DataFrame, open_: pl.DataFrame, by_address: Sequence[str] = ()) -> Links:
     """Links records that no night has linked with those of the open window.
 
     new, open_: records with the columns of `for_linking` and `row_hash`; `open_` carries its `incident_id` (null: alone).
     """
-    fresh, index = for_linking(new), for_linking(open_)
+    fresh, index = for_linking(new, by_address), for_linking(open_, by_address)
     if fresh.is_empty():
         return Links(pl.DataFrame(schema={"record_id": pl.String, "incident_id": pl.String}),
                      pl.DataFrame(schema={"incident_id": pl.String, "into": pl.String}))

@@ -71,7 +71,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         recent = _recent(house, place, since, touched["record_id"])
         rows = _found(rows, recent, place, house, tonight, work)
     with tonight.step("link"):
-        rows, recent = _linked(rows, recent, tonight, work)
+        rows, recent = _linked(rows, recent, place, tonight, work)
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
@@ -134,11 +134,11 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Wareho
         pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_name")
 
 
-def _linked(rows: pl.DataFrame, recent: pl.DataFrame, tonight: Tonight, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Tonight, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Tonight's records linked with what is open; both frames with their incidents as they are now."""
     new = rows.filter(pl.col("worked_revision").is_null())
     old = pl.concat([recent.select(RECENT), rows.filter(pl.col("worked_revision").is_not_null()).select(RECENT)], how="vertical_relaxed")
-    links = link(new, old)
+    links = link(new, old, [s for s, m in place.mappings.items() if m.problems == "category"])
     moved = dict(links.records.iter_rows())
     gone = dict(links.merged.iter_rows())
     now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)

@@ -146,10 +146,17 @@ def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: tuple[np.
     return np.column_stack([np.asarray(c, float) for c in columns])
 
 
+#: Two respondents with different names, or two places, are two matters whatever the words are: templates and copies are alike everywhere.
+OTHER_RESPONDENT, OTHER_PLACE, OTHER_PROBLEM = -8.0, -6.0, -0.8
+
+
 def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Log odds from the columns respondent, place and problem_code; 0 where one of the pair does not know."""
-    total = np.zeros(len(i))
-    for name, most, against in (("respondent", 2.5, -2.0), ("place", 0.8, -1.0), ("problem_code", 0.6, -0.8)):
+    """Log odds from the columns respondent, place and problem_code; 0 where one of the pair does not know.
+
+    Agreement on a rare value weighs more. Another place says nothing where the respondent is the same: a chain, a firm with customers all over.
+    """
+    total, same_respondent = np.zeros(len(i)), np.zeros(len(i), bool)
+    for name, most, against in (("respondent", 2.5, OTHER_RESPONDENT), ("place", 0.8, OTHER_PLACE), ("problem_code", 0.6, OTHER_PROBLEM)):
         value = corpus.arrays[name]
         known = (value[i] != "") & (value[j] != "")
         if not known.any():
@@ -157,10 +164,15 @@ def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         _, code, size = np.unique(value, return_inverse=True, return_counts=True)
         rarity = np.log(corpus.n / size[code]) / np.log(max(corpus.n, 2))
         same = value[i] == value[j]
-        total += np.where(known & same, most * rarity[i], 0) + np.where(known & ~same, against, 0)
         if name == "respondent":  # a shop sign is part of the company's name, a wrong character leaves the rest
-            close = known & ~same
-            total[close] -= against * np.array([part_of(x, y) for x, y in zip(value[i[close]], value[j[close]])], float)
+            other = np.flatnonzero(known & ~same)
+            close = np.array([part_of(x, y) for x, y in zip(value[i[other]], value[j[other]])], bool)
+            known = known.copy()
+            known[other[close]] = False
+            same_respondent = same & known
+            same_respondent[other[close]] = True
+        total += np.where(known & same, most * rarity[i], 0)
+        total += np.where(known & ~same & ~(same_respondent if name == "place" else np.zeros(len(i), bool)), against, 0)
     return total
 
 

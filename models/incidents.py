@@ -138,7 +138,8 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
             i, j, x, more = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra]), np.concatenate([more, extra_more])
             odds = np.concatenate([odds, log_odds("first", extra) + extra_more])
         second = np.hstack([graph_features(i, j, probability(odds), corpus.n), x])
-        return i, j, probability(log_odds("second", second) + more / 2)
+        # The second stage has seen what speaks for a pair; what speaks against it stands.
+        return i, j, probability(log_odds("second", second) + np.where(more < 0, more, more / 2))
 
     def _by_columns(self, records: pl.DataFrame, corpus: Corpus, node: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Sessions by respondent, else by place, of the records given (positions); -> position within `rows`, −1 alone."""

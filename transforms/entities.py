@@ -68,7 +68,7 @@ def normalise_respondent(names: pl.Series) -> pl.Series:
     """The name by which spellings of one respondent are compared, same length; null where nothing is left.
 
     Brackets and what stands in them that is a region, a branch or a legal form; region in front; legal form at the end;
-    case, width and white space. A generic word alone (商家, 某店) is no name.
+    case, width and white space. What only describes (商家, 某小吃店, 楼下那家理发店) is no name.
     """
     value = pl.col("name").cast(pl.String).str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[\s\"'“”‘’《》「」·・•,，。.、_*-]+", "")
     value = value.str.replace_all(rf"[(（【\[](?:[^()（）【】\[\]]*?(?:{alternatives('branches')}|{alternatives('legal_forms')})|"
@@ -77,7 +77,8 @@ def normalise_respondent(names: pl.Series) -> pl.Series:
     value = value.str.replace(rf"^(?:(?:{alternatives('regions')})(?:省|市|区|县)?)+", "")
     for _ in range(2):
         value = value.str.replace(rf"(?:{alternatives('legal_forms')})$", "")
-    value = pl.when(value.str.contains(rf"^(?:{alternatives('generic_respondents')})?$")).then(None).otherwise(value)
+    generic = rf"^(?:(?:{alternatives('generic_beginnings')}).*|(?:{alternatives('generic_respondents')})?)$"
+    value = pl.when(value.str.contains(generic)).then(None).otherwise(value)
     return pl.DataFrame({"name": names}, schema={"name": pl.String}).select(value.alias("name"))["name"].alias(names.name)
 
 
