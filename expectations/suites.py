@@ -107,7 +107,7 @@ def _great_expectations() -> Any:
     import great_expectations as gx
 
     # It tells at INFO where its temporary folder lies.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     from expectations import rule_expectation  # noqa: F401 - registers the expectation and its metric
 
     return gx

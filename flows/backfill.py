@@ -65,6 +65,7 @@ def _backfill(first: Date, last: Date, source: str | None, known: str, dry_run: 
             told = sum(replay_place(run, place, days, known) for place in places)
             row = run.ended("ok", n_warnings=told)
             house.warehouse.end(row)
+            run.stored = True
         tell(say("backfill.done", lang, n=len(days), w=told, run=run.run_id))
         return Completed(message=f"{len(days)} days replayed, {told} warnings")
     finally:

@@ -226,10 +226,13 @@ def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame
     recent = seen.filter((pl.col("local_date") > tonight.day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
                          & pl.col("caller_key").is_not_null())
     mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
+    start = tonight.day - timedelta(days=rule.days)
+    before = seen.filter(pl.col("local_date").is_between(start - timedelta(days=rule.usual_days - 1), start)).group_by("incident_id").agg(
+        (pl.coalesce("caller_key", "record_id").n_unique() * rule.days / rule.usual_days).alias("_usual"))
     told = recent.group_by("incident_id").agg(
         pl.len().alias("observed"), pl.col("caller_key").n_unique().alias("_callers"), mode("problem_code"), mode("fine_place"),
-        mode("coarse_place"), mode("respondent_key")).filter(
-        (pl.col("_callers") >= rule.callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
+        mode("coarse_place"), mode("respondent_key")).join(before, on="incident_id", how="left").filter(
+        (pl.col("_callers") >= rule.times_usual * pl.col("_usual").fill_null(0)) & (pl.col("_callers") >= rule.callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
     signals = told.select(pl.concat_str(pl.lit("cluster:"), pl.lit(rule.id), pl.lit(":"), "incident_id").alias("signal_id"),
                           pl.lit("cluster").alias("kind"), pl.lit("incident").alias("level"), "problem_code", "fine_place", "coarse_place",
                           "respondent_key", "incident_id", pl.col("observed").cast(pl.Float64), pl.lit(rule.days).alias("window"),

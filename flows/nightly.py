@@ -233,6 +233,7 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     works = work(run, settled, quiet) if run.kind == "nightly" else []
     publication, row = _publication(run, settled, works, quiet)
     publish(run, publication)
+    run.stored = True
     with run.step("compact"):
         house.compact(run.run_id)
     for delivery in given:
@@ -299,6 +300,7 @@ def _rerun_of_an_earlier_night(run: Run, landed: Mapping[str, list[LandedFile]])
     row = run.ended(worst, rows_read=total("rows_read"), accepted=0, quarantined=total("quarantined"),
                     unchanged=total("rows_read") - total("quarantined"))
     house.end(row)
+    run.stored = True
     return row
 
 

@@ -54,6 +54,8 @@ class Run:
     row: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     interrupted: list[str] = field(default_factory=list)
+    #: Whether what `row` says is in the database.
+    stored: bool = False
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -75,6 +77,7 @@ class Run:
     def fail(self, **columns: Any) -> None:
         """Ends the run without anything stored."""
         self.house.warehouse.end(self.ended("failed", **columns))
+        self.stored = True
 
 
 def new_run_id(kind: str, day: date) -> str:
@@ -94,6 +97,6 @@ def running(house: House, kind: str, day: date, as_of: datetime, sources: tuple[
         try:
             yield run
         except BaseException:
-            if not run.row:
+            if not run.stored:
                 run.fail()
             raise

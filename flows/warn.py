@@ -73,15 +73,17 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
     had = {k[0]: set(v["record_id"].to_list()) for k, v in earlier_records.group_by("warning_id")}
     of_matter = dict(known.known.iter_rows())
     behind = {m: ids["record_id"].to_list() for (m,), ids in matters.records.group_by("matter")}
+    merged = dict(known.merged.iter_rows())
     drafts = []
     for matter in matters.matters.iter_rows(named=True):
         warning_id = of_matter.get(matter["matter"])
-        ids = set(behind.get(matter["matter"], [])) | had.get(warning_id, set())
+        # What proved to be one matter brings its evidence with it.
+        joined = {r for w, into in merged.items() if into == warning_id for r in had.get(w, set())}
+        ids = set(behind.get(matter["matter"], [])) | had.get(warning_id, set()) | joined
         drafts.append((matter, warning_id, ids))
-    told = {w for _, w, _ in drafts if w}
+    told = {w for _, w, _ in drafts if w} | set(merged)
     drafts += _grown_since(earlier.filter(pl.col("status").is_in(OPEN) & ~pl.col("warning_id").is_in(list(told))), had, records)
     rows, evidence, events = [], [], []
-    merged = dict(known.merged.iter_rows())
     for matter, warning_id, ids in drafts:
         old = was.get(warning_id) if warning_id else None
         if old is not None and matter["kind"] != "sentinel" and set(old["source_ids"] or ()) & set(quiet):
@@ -95,7 +97,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         rows.append(row)
         evidence.append(_evidence(row["warning_id"], own, place.lang))
         events.append(_event(row, old, as_of, run_id))
-    rows, capped = _held_to(rows, cap)
+    rows, capped = _held_to(rows, was, cap)
     keep = {r["warning_id"] for r in rows}
     for warning_id, into in merged.items():
         old = was[warning_id]
@@ -150,7 +152,7 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
              "expected": shown(expected) if expected is not None else "—", "n": own.height, "respondent": respondent or say("warn.nameless", lang),
              "rule": rule.name(lang) if rule else "", "first": own["local_date"].min(), "last": own["local_date"].max(),
              "title": _what(own, lang)}
-    template = "respondent" if matter["subject"] == "respondent" else kind
+    template = "several" if matter["rule"] == RULE_ID and kind == "cluster" else "respondent" if matter["subject"] == "respondent" else kind
     founder = own.row(0, named=True)["record_id"]
     return {
         "warning_id": old["warning_id"] if old else _warning_id(day, founder, matter),
@@ -208,7 +210,8 @@ def _what(own: pl.DataFrame, lang: str) -> str:
 
 
 def _summary(matter: dict, own: pl.DataFrame, words: dict, streets: list[str], rule, callers: int | None, row: str, lang: str) -> str:
-    said = [say(f"warn.what.{matter['kind']}", lang, **words)]
+    several = matter["rule"] == RULE_ID and matter["kind"] == "cluster"
+    said = [say("warn.what.several" if several else f"warn.what.{matter['kind']}", lang, **words)]
     if len(streets) > 1:
         said.append(say("warn.also.streets", lang, streets=listed(streets, lang)))
     others = [p for p in matter["problems"] if p and p != matter["problem_code"]]
@@ -249,10 +252,12 @@ def _changed(row: dict, old: dict, ids: set[str], had: set[str]) -> bool:
     return ids != had or any(row[c] != old.get(c) for c in SHOWN)
 
 
-def _held_to(rows: list[dict], cap: int) -> tuple[list[dict], int]:
-    """The gravest first, no more than the list's cap of new ones."""
+def _held_to(rows: list[dict], was: Mapping[str, dict], cap: int) -> tuple[list[dict], int]:
+    """The gravest first, no more than the list's cap of new ones; how many were left out."""
     ordered = sorted(rows, key=lambda r: (rank(r["level"]), r["p_value"] if r["p_value"] is not None else -1.0, r["warning_id"]))
-    return ordered[:cap], max(0, len(ordered) - cap)
+    new = [r["warning_id"] for r in ordered if r["warning_id"] not in was]
+    over = set(new[cap:])
+    return [r for r in ordered if r["warning_id"] not in over], len(over)
 
 
 _EVIDENCE: dict[str, Any] = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}

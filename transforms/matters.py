@@ -168,9 +168,10 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
     ids = _of_signals(group, members)
     kind = "sentinel" if "sentinel" in by_rule["kind"].to_list() else "cluster"
     whole = behind.filter(pl.col("incident_id").is_not_null())["incident_id"].unique().sort().to_list()
-    return {**base, "kind": kind, "subject": "record" if kind == "sentinel" else "fine", "problem_code": lead["problem_code"],
+    return {**base, "kind": kind, "subject": "record" if kind == "sentinel" else "incident" if lead["level"] == "incident" else "fine",
+            "problem_code": lead["problem_code"],
             "problems": [lead["problem_code"]], "fine_place": lead["fine_place"], "coarse_place": lead["coarse_place"],
-            "respondent_key": lead["respondent_key"], "incident_id": whole[0] if len(whole) == 1 else None, "incidents": whole,
+            "respondent_key": lead["respondent_key"], "incident_id": lead["incident_id"] or (whole[0] if len(whole) == 1 else None), "incidents": whole,
             "observed": float(len(ids)), "expected": None, "p_value": None, "window": lead["window"]}, ids
 
 

@@ -19,6 +19,8 @@ from policy.catalogue import say
 SOURCE = "market_supervision"
 #: Fewer days give the silence gate and the detector too little to learn from.
 LEAST_HISTORY = 60
+#: What comes before the default nights; all nights have the whole first year before them.
+HISTORY_DAYS = 150
 FIRST_DAY, LAST_DAY, YEAR_TWO = date(2025, 1, 1), date(2026, 12, 31), date(2026, 1, 1)
 
 
@@ -53,6 +55,8 @@ def play(settings: Any, nights: str, history_days: int | None, seed: int, output
     if history_days is not None and history_days < LEAST_HISTORY:
         raise BadUsage(say("demo.bad_history", lang, least=LEAST_HISTORY, days=history_days))
     until = days[0] - timedelta(days=1)
+    if history_days is None and nights != "all":
+        history_days = HISTORY_DAYS
     start = FIRST_DAY if history_days is None else max(FIRST_DAY, until - timedelta(days=history_days - 1))
     home = settings.home / "demo"
     shutil.rmtree(home, ignore_errors=True)
