@@ -1,4 +1,6 @@
 """The command line. Nothing heavy is imported before a command needs it: `weisu --help` answers at once."""
+import os
+import sys
 from collections.abc import Sequence
 from datetime import date as Date
 from pathlib import Path
@@ -57,6 +59,10 @@ def run(argv: Sequence[str]) -> int:
         return BAD_USAGE
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         return _broken(error)
 

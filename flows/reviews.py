@@ -7,6 +7,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from flows.exports import cell
 from flows.lists import day_of_list
 from flows.messages import tell
 from flows.page import render
@@ -16,6 +17,7 @@ from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
 TOP = 10
+ZONE = "Asia/Shanghai"
 OPEN = ("new", "acknowledged", "assigned", "in_progress", "reopened", "snoozed")
 
 
@@ -85,7 +87,7 @@ def show_review(settings: Settings, period: str, day: date | None, output: Path 
         told = sheet(house.warehouse, period, day_of_list(house, day))
         lang = settings.lang
         title = say(f"review.{period}", lang, first=told.first, last=told.last)
-        sections = [(say(heading, lang), [say(f"review.col.{c}", lang) for c in rows.columns], [[_cell(v) for v in r] for r in rows.iter_rows()])
+        sections = [(say(heading, lang), [say(f"review.col.{c}", lang) for c in rows.columns], [[cell(c, v, lang, ZONE) or "—" for c, v in r.items()] for r in rows.iter_rows(named=True)])
                     for heading, rows in told.sections]
         if output is not None:
             output.write_text(render("sheet.html.j2", lang=lang, title=title, sections=sections, note=say("review.note", lang)), encoding="utf-8")
@@ -101,7 +103,3 @@ def show_review(settings: Settings, period: str, day: date | None, output: Path 
         return 0
     finally:
         house.warehouse.close()
-
-
-def _cell(value: object) -> str:
-    return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:80]

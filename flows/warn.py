@@ -81,6 +81,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         joined = {r for w, into in merged.items() if into == warning_id for r in had.get(w, set())}
         ids = set(behind.get(matter["matter"], [])) | had.get(warning_id, set()) | joined
         drafts.append((matter, warning_id, ids))
+    drafts = _one_a_warning(drafts)
     told = {w for _, w, _ in drafts if w} | set(merged)
     drafts += _grown_since(earlier.filter(pl.col("status").is_in(OPEN) & ~pl.col("warning_id").is_in(list(told))), had, records)
     rows, evidence, events = [], [], []
@@ -108,6 +109,24 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
     return Told(_frame(rows), pl.concat(kept) if kept else pl.DataFrame(schema=_EVIDENCE),
                 _event_frame([e for e in events if e["warning_id"] in keep or e["warning_id"] in merged]),
                 _before_the_complaint(rows, kept, records, as_of, run_id), raised, capped)
+
+
+#: Of several of tonight's matters that belong to one warning, the one that says most about the cause speaks for it.
+_SPEAKS = {"incident": 0, "respondent": 1, "coarse": 2, "fine": 3, "record": 4}
+
+
+def _one_a_warning(drafts: list[tuple[dict, str | None, set[str]]]) -> list[tuple[dict, str | None, set[str]]]:
+    """Tonight's matters that have the same warning are one matter: its records, signals, problems and incidents are those of all."""
+    out: list[tuple[dict, str | None, set[str]]] = [d for d in drafts if d[1] is None]
+    for warning_id in dict.fromkeys(d[1] for d in drafts if d[1] is not None):
+        mine = sorted((d for d in drafts if d[1] == warning_id), key=lambda d: (_SPEAKS[d[0]["subject"]], -len(d[2]), d[0]["matter"]))
+        lead = dict(mine[0][0])
+        for column in ("signals", "problems", "incidents", "streets"):
+            lead[column] = list(dict.fromkeys(x for d in mine for x in d[0][column] or [] if x))
+        lead["rule"] = next((d[0]["rule"] for d in mine if d[0]["rule"]), None)
+        lead["p_value"] = min((d[0]["p_value"] for d in mine if d[0]["p_value"] is not None), default=None)
+        out.append((lead, warning_id, set().union(*(d[2] for d in mine))))
+    return sorted(out, key=lambda d: d[0]["matter"])
 
 
 def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.DataFrame) -> list[tuple[dict, str, set[str]]]:

@@ -12,7 +12,7 @@ QUIET_DAYS = 28
 
 @dataclass(frozen=True)
 class Identities:
-    """`known`: (matter, warning_id) of matters that have a warning. `merged`: (warning_id, into): open warnings that proved to be
+    """`known`: (matter, warning_id) of matters that have a warning; several matters may have the same one. `merged`: (warning_id, into): open warnings that proved to be
     one matter, the one raised first lives on."""
 
     known: pl.DataFrame
@@ -33,8 +33,6 @@ def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.D
     pairs = pairs.unique().join(alive.select("warning_id", "raised_on", "status"), on="warning_id").sort(
         "matter", pl.col("status").is_in(["closed", "expired"]), "raised_on", "warning_id")
     known = pairs.group_by("matter", maintain_order=True).agg(pl.col("warning_id").first())
-    # One warning keeps to one matter: where two of tonight's claim it, the first has it and the other is new.
-    known = known.sort("matter").unique("warning_id", keep="first", maintain_order=True)
     rest = pairs.join(known.rename({"warning_id": "into"}), on="matter").filter(
         (pl.col("warning_id") != pl.col("into")) & ~pl.col("status").is_in(["closed", "expired"])
         & ~pl.col("warning_id").is_in(known["warning_id"].to_list()))
