@@ -7,7 +7,8 @@ import polars as pl
 from scipy import sparse
 
 #: Columns of the hashed feature space; some 10^5 bigrams are in use, so that collisions are rare and harmless.
-WIDTH = 1 << 22
+BITS = 20
+WIDTH = 1 << BITS
 #: Anonymised places (A市, A7县) and masks carry no meaning; they part two runs as punctuation does.
 CODES = r"[a-z]\d{0,2}[区县市省]|西地省|\[[^\]]{1,6}\]|\*+"
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -23,7 +24,7 @@ def plain_text(texts: pl.Series) -> pl.Series:
 def column_of(keys: np.ndarray) -> np.ndarray:
     """Keys (uint64) spread over the columns (int64), by Fibonacci hashing."""
     with np.errstate(over="ignore"):
-        return ((keys ^ (keys >> np.uint64(29))) * _MIX >> np.uint64(64 - 22)).astype(np.int64)
+        return ((keys ^ (keys >> np.uint64(29))) * _MIX >> np.uint64(64 - BITS)).astype(np.int64)
 
 
 def bigrams(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
