@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from models.incident_corpus import Corpus
-from models.similarity import picked, ranked, row_products
+from models.similarity import largest, picked, ranked, row_products
 
 #: So many meetings of rows through shared rare features are afforded in all; each row has its share, and at least `BUDGET_A_ROW`.
 BUDGET, BUDGET_A_ROW = 250_000_000, 1500
@@ -53,7 +53,7 @@ def nearest(corpus: Corpus, rows: np.ndarray, chunk: int = 2000) -> tuple[np.nda
         near = (left[start:start + chunk] @ right).tocsr()
         at = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
         near = picked(near, (near.data >= LEAST_COSINE) & (near.indices != rows[start + at]))
-        near = picked(near, ranked(near, -np.round(near.data, 9)) < k)
+        near = picked(near, largest(near, k))
         found_i.append(rows[start + np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))])
         found_j.append(near.indices.astype(np.int64))
     return np.concatenate(found_i or [np.zeros(0, np.int64)]), np.concatenate(found_j or [np.zeros(0, np.int64)])
