@@ -38,6 +38,6 @@ def incident_title(records: pl.DataFrame) -> str:
     spread = np.bincount(counts.indices, minlength=WIDTH)
     x = unit_rows(reweighted(counts, (spread > 1) * np.sqrt(spread / n) + 1e-9))
     central = np.asarray(x @ np.asarray(x.sum(axis=0)).ravel()).ravel()
-    length = titles.str.len_chars().to_numpy()
+    length = titles.str.len_chars().to_numpy().astype(np.int64)
     score = np.round(central / n - 0.004 * np.maximum(length - 24, 0) - 0.02 * np.maximum(10 - length, 0), 9)
     return tidy_title(titles)[int(np.argmax(score))] or ""

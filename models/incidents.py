@@ -90,7 +90,7 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         if labels.shape != (records.height,):
             raise ValueError(f"labels: expected shape ({records.height},), got {labels.shape}")
         nodes, node = as_nodes(records)
-        self._corpus = Corpus().grow(nodes) if nodes.height else Corpus()
+        self._nodes = nodes
         self._records = frame_of(records)
         self._node, self._known = node, labels.astype(np.int64)
         self._next = int(labels.max()) + 1 if len(labels) and labels.max() >= 0 else 0
@@ -104,15 +104,16 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         An existing number, a new one (from the next free on, in the records' canonical order), or −1. Two known incidents
         that new records join are merged into the older (smaller) number, and `lineage_` says so; what was linked stays linked.
         """
-        if not hasattr(self, "_corpus"):
+        if not hasattr(self, "_nodes"):
             self.resume(records.clear(), np.zeros(0, np.int64))
         nodes, node = as_nodes(records)
-        old, start = len(self._known), self._corpus.n
+        old, start = len(self._known), self._nodes.height
         every = pl.concat([self._records, frame_of(records)])
         known = np.concatenate([self._known, np.full(len(node), -1, np.int64)])
         of_node = np.concatenate([self._node, start + node])
-        if nodes.height:
-            self._corpus.grow(nodes)
+        # Weights are those of old and new together: a word that only one open record had until tonight is what links its second.
+        self._nodes = pl.concat([self._nodes, nodes])
+        self._corpus = Corpus().grow(self._nodes) if self._nodes.height else Corpus()
         # A unit is what stays together: a known incident, or a record alone (new copies: their node).
         unit = np.where(known >= 0, known, self._next + self._corpus.n + np.arange(len(known)))
         unit[old:] = np.where(self._corpus.arrays["informative"][of_node[old:]], self._next + of_node[old:], unit[old:]) if len(node) else unit[old:]

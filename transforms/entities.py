@@ -51,14 +51,16 @@ def extract_places(title: pl.Series, content: pl.Series) -> pl.DataFrame:
     columns = {}
     for column in ("title", "content"):
         raw = pl.col(column)
-        bare = separate(raw)
+        # A larger place in front is no part of the smaller one's name.
+        bare = separate(raw.str.replace_all(rf"(?:{alternatives('cities')}|{alternatives('districts')})", "|"))
+        inside = bare.str.replace_all(rf"\p{{Han}}{{2,4}}?(?:{alternatives('street_suffixes')})", "|")
         columns[column] = {
             "city": pl.coalesce(raw.str.extract(r"(?:^|[^A-Za-z])([A-Z]市)", 1), raw.str.extract(f"({alternatives('cities')})", 1)),
             "district": pl.coalesce(
                 raw.str.extract(CODED_DISTRICT, 1), raw.str.extract(f"({alternatives('districts')})", 1),
                 raw.str.extract(r"市(\p{Han}{2,3}?[区县])", 1)),
             "street": name_before(bare, alternatives("street_suffixes"), 2, 5),
-            "community": name_before(bare, alternatives("community_suffixes"), 2, 8),
+            "community": name_before(inside, alternatives("community_suffixes"), 2, 8),
         }
     return found.select(pl.coalesce(columns["title"][name], columns["content"][name]).alias(name)
                         for name in ("city", "district", "street", "community")).collect()
