@@ -37,8 +37,9 @@ def test_themes_are_found_and_named_by_their_own_words():
         most, share = home_of(model.labels_, truth, theme)
         assert most >= 0 and share >= 0.5
         assert (truth[model.labels_ == most] == theme).mean() >= 0.9
-        says = frame["title"].str.contains(model.names_[most], literal=True).to_numpy()
-        assert says.sum() >= 2 and set(truth[says]) == {theme}
+        own, others = ("".join(frame["title"].filter(pl.Series(keep)).to_list()) for keep in (truth == theme, truth != theme))
+        name = model.names_[most]
+        assert 4 <= len(name) <= 14 and set(name) <= set(own) and not set(name) <= set(others)
 
 
 def test_a_problem_keeps_its_number_and_a_new_one_is_born():
