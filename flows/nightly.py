@@ -18,7 +18,7 @@ from prefect.artifacts import create_table_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 
-from expectations.batch_rules import delivers_on  # noqa: E402
+from expectations.batch_rules import delivers_on, withholding  # noqa: E402
 from expectations.profile import known_categories, pool  # noqa: E402
 from expectations.suites import validate  # noqa: E402
 from flows.dates import end_of, now, yesterday  # noqa: E402
@@ -40,6 +40,8 @@ from warehouse.settings import Settings  # noqa: E402
 
 RANK = {"ok": 0, "notices": 1, "withheld": 2, "failed": 3}
 COPY_DAYS = 7
+#: So many findings stand in a flow run's state; all are told at the terminal and kept with the batch.
+NAMED = 5
 
 
 @dataclass
@@ -187,7 +189,9 @@ def _guarded(kind: str, *args: Any) -> State:
     """Runs and turns the outcome into a state. An unexpected error is told by type and place: its message may carry a value."""
     outcome = runtime.contained(_run)(kind, *args)
     LAST[outcome.row["run_id"]] = outcome
-    message = f"{outcome.row['outcome']}: {outcome.row['rows_read']} rows read, {outcome.row['n_warnings']} warnings"
+    said = [f.text("en") for files in outcome.refused.values() for found in files.values() for f in found]
+    said += [f"{source}: {f.text('en')}" for source, found in outcome.findings.items() for f in withholding(found)]
+    message = f"{outcome.row['outcome']}: {outcome.row['rows_read']} rows read, {outcome.row['n_warnings']} warnings" + "".join(f"; {x}" for x in said[:NAMED])
     if outcome.row["outcome"] == "failed":
         return Failed(message=message, data=None)
     return Completed(message=message, name=outcome.row["outcome"].capitalize(), data=None)

@@ -157,7 +157,7 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
     observed = significant(matter["observed"])
     ratio = significant(observed / expected) if expected and observed is not None else None
     got = level(kind, safety_critical=bool(rule and not rule_says_little(rule)) or bool(problem and taxonomy.taxonomy().is_safety_critical(problem)), n_records=own.height,
-                n_callers=callers, ratio=0.0 if rule_says_little(rule) else ratio, n_streets=max(1, len(streets)),
+                n_callers=callers, ratio=0.0 if kind == "cluster" and rule_says_little(rule) else ratio, n_streets=max(1, len(streets)),
                 severity=rule.level if rule else None)
     if kind not in ("sentinel", "cluster") and rule is not None and not rule_says_little(rule):
         by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
