@@ -12,13 +12,8 @@ LEAST_DAYS = 14
 _INK, _GRID, _BAR, _SIGNAL, _EXPECTED = "#33414f", "#e3e8ed", "#8fb1d1", "#c9372c", "#6b7785"
 
 
-def curve_svg(points: pl.DataFrame, lang: str = "zh", raised_on: date | None = None, width: int = 560, height: int = 130) -> str:
-    """One curve. `points`: date, observed, and where known expected, alarm. Days without a row are drawn as zero. "" for no points."""
-    return curves_svg([(points, raised_on)], lang, width, height)[0]
-
-
 def curves_svg(curves: Sequence[tuple[pl.DataFrame, date | None]], lang: str = "zh", width: int = 560, height: int = 130) -> list[str]:
-    """As `curve_svg` for many."""
+    """A curve each. A point frame holds date, observed, and where known expected, alarm; days without a row are drawn as zero; "" for no points."""
     import vl_convert
 
     drawn = []

@@ -40,6 +40,8 @@ from warehouse.settings import Settings  # noqa: E402
 
 RANK = {"ok": 0, "notices": 1, "withheld": 2, "failed": 3}
 COPY_DAYS = 7
+#: From this share of rows on that show inserted pinyin or commas, the mapping's switch is named.
+SIGNS_SHARE = 0.2
 #: So many findings stand in a flow run's state; all are told at the terminal and kept with the batch.
 NAMED = 5
 
@@ -374,6 +376,11 @@ def _finding_notices(run: Run, settled: Settled) -> list[dict[str, Any]]:
             rows[f.code] = {"kind": "data", "code": f.code, "source_id": settled.source_id, "lang": lang, "n_records": settled.intake.rows_read,
                             "summary": say("notice.finding", lang, source=run.house.mappings[settled.source_id].name.zh if lang == "zh"
                                            else run.house.mappings[settled.source_id].name.en, text=f.text(lang))}
+    signs, switch = settled.intake.repairs["rows_with_signs"], run.house.mappings[settled.source_id].repair.damaged
+    if switch is None and signs >= SIGNS_SHARE * max(settled.intake.rows_read, 1):
+        name = run.house.mappings[settled.source_id].name
+        rows["damaged"] = {"kind": "data", "source_id": settled.source_id, "lang": lang, "n_records": signs, "about": "damaged", "summary": say(
+            "notice.damaged", lang, source=name.zh if lang == "zh" else name.en, p=round(100 * signs / settled.intake.rows_read))}
     return list(rows.values())
 
 

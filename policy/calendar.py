@@ -59,11 +59,6 @@ def is_workday(day: date, region: str = "cn") -> bool:
     return day_kind(day, region).works
 
 
-def is_provisional(day: date, region: str = "cn") -> bool:
-    """Whether no notice was known for the day's year, so that its kind may change."""
-    return day_kind(day, region).provisional
-
-
 def holidays(days: pl.Series | Iterable[date], region: str) -> np.ndarray:
     """Which days are holidays, bool `(n_days,)`: weekend days inside a holiday too, ordinary weekends and make-up workdays not."""
     return np.fromiter((day_kind(day, region).kind == HOLIDAY for day in days), dtype=bool)

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from policy.calendar import add_workdays, day_kind
-from policy.catalogue import say
 from policy.dated import load, on
 from policy.packs import pack as pack_of
 
@@ -98,14 +97,6 @@ def due(records: pl.DataFrame, pack: str | None = "tongzhou") -> pl.DataFrame:
 def due_dates(records: pl.DataFrame, pack: str | None = "tongzhou") -> pl.Series:
     """When each record is due: the first column of `due`."""
     return due(records, pack)["due_at"]
-
-
-def due_reason(due_clock: str, due_source: str | None, lang: str) -> str:
-    """Which clock gave a due date and where it stands, in one line: what is printed beside every due date."""
-    if due_clock == ORDER:
-        return say("due_by_order", lang)
-    row = next(r for r in load("clocks.yaml")["clocks"] if r["id"] == due_clock)
-    return say("due_by_clock", lang, clock=row["zh" if lang == "zh" else "en"], source=due_source or source_of(row))
 
 
 def _end_of(day: date, zone: str) -> datetime:

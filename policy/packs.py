@@ -45,8 +45,3 @@ def in_force(law: str, day: date) -> bool:
     """Whether a law is in force on a day: yes for one without dates in `law.yaml`."""
     rows = [row for row in load("law.yaml")["laws"] if row["name"] == law]
     return not rows or any(holds(row, day) for row in rows)
-
-
-def law_notes(law: str, day: date) -> list[str]:
-    """What must be known before a law is quoted on a day (amendments, articles renumbered), from `law.yaml`."""
-    return [row["note"] for row in load("law.yaml")["laws"] if row["name"] == law and holds(row, day) and row.get("note")]

@@ -1,6 +1,6 @@
 """Who a warning goes to: one lead unit and its co-units, from the problem, the streets and the day."""
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from policy import taxonomy
@@ -75,11 +75,3 @@ def _named(table: Units, lead: str, co: list[str], day: date) -> Route:
     helpers = [code for code in dict.fromkeys(helpers) if code != lead]
     return Route(lead, table.unit_name(lead, "zh"), table.unit_name(lead, "en"), tuple(helpers),
                  tuple(table.unit_name(c, "zh") for c in helpers), tuple(table.unit_name(c, "en") for c in helpers))
-
-
-def with_lead(found: Route, code: str, pack: str, day: date) -> Route:
-    """The same route with another lead unit, the former lead among the co-units: what escalation does."""
-    table = units(pack)
-    former = [found.lead_unit] if found.lead_unit else []
-    moved = _named(table, code, [*former, *found.co_units], day)
-    return replace(moved)

@@ -128,14 +128,6 @@ class Units:
         unit = self._units.get(code)
         return unit.name(lang) if unit else code
 
-    def leader_of(self, code: str) -> str:
-        """The leader whose portfolio holds a section; the bureau's head where none does."""
-        return next((u.code for u in self._units.values() if u.kind == "leader" and code in u.sections), "LDR-CHIEF")
-
-    def starts_at(self, level: str) -> Mapping[str, int]:
-        """Where a warning of an attention level starts: step, answer_hours, up_if_unanswered_hours."""
-        return self.escalation["start"][level]
-
 
 @cache
 def units(pack: str) -> Units:

@@ -186,3 +186,46 @@ def test_a_warning_is_worked_to_its_end(home, board, tmp_path, capsys):
     assert (shown["status"], shown["verdict"]) == ("closed", "confirmed")
     assert cli(["evaluate"]) == 0 and cli(["explain", warning]) == 0
     assert "plant stopped" in capsys.readouterr().out
+
+
+def test_a_mended_mapping_brings_quarantined_rows_back(home, board, tmp_path):
+    odd = board.with_columns(pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("May 03 2026 08:00")).otherwise("留言时间").alias("留言时间"))
+    outcome = night(workbook(odd, tmp_path / "odd.xlsx"))
+    assert outcome.row["quarantined"] == 3 and outcome.row["accepted"] == board.height - 3
+    rows = tables(("v_quarantine",))["v_quarantine"]
+    assert len(rows) == 3 and all("T01" in r[2] and "留言时间" in r[3] and "May 03" not in r[3] for r in rows)
+    from sources.mapping import shipped
+    text = (shipped() / "message_board.yaml").read_text(encoding="utf-8")
+    (home / "sources").mkdir()
+    mended = text.replace("{headers: [留言时间]}", '{headers: [留言时间], formats: ["%b %d %Y %H:%M"]}')
+    assert mended != text
+    (home / "sources" / "message_board.yaml").write_text(mended, encoding="utf-8")
+    from flows.cli import run as cli
+    assert cli(["quarantine", "replay", "--source", "message_board", "--date", "2026-06-01"]) == 0
+    back = tables(("v_records", "v_quarantine"))
+    assert len(back["v_records"]) == board.height and [r[8] for r in back["v_quarantine"]] == [date(2026, 6, 1)] * 3
+    assert cli(["quarantine", "replay", "--source", "message_board", "--date", "2026-06-01"]) == 0
+    assert tables(("v_records", "v_quarantine")) == back
+
+
+def test_the_dead_mans_check_says_when_no_night_has_ended(home, board, tmp_path, capsys):
+    from datetime import UTC, datetime, timedelta
+
+    from flows.doctor import ended_in_time, examine
+    from flows.running import House
+    from warehouse.settings import Settings
+    (home / "inbox" / "message_board").mkdir(parents=True, mode=0o700)
+    night(workbook(board, tmp_path / "a.xlsx"))
+    house = House.open()
+    after = lambda days, hours: ended_in_time(house, datetime(2026, 5, 31, 16, tzinfo=UTC) + timedelta(days=days, hours=hours), timedelta(hours=6))
+    assert (after(0, 1), after(0, 7), after(1, 5), after(1, 7)) == (0, 0, 0, 1)
+    house.warehouse.close()
+    capsys.readouterr()
+    assert examine(Settings(), False, 6) == 0
+
+
+def test_damaged_text_without_the_switch_is_told(home, board, tmp_path):
+    garbled = board.with_columns(pl.concat_str(pl.lit("消費(fèi)者對(duì)監(jiān)管聯(lián)動(dòng),、投訴(sù),、處理"), "留言详情").alias("留言详情"))
+    night(workbook(garbled, tmp_path / "g.xlsx"))
+    told = [n for n in tables(("v_notices",))["v_notices"] if "repair.damaged" in (n[10] or "")]
+    assert len(told) == 1

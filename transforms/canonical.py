@@ -134,17 +134,11 @@ def conform(frame: pl.LazyFrame | pl.DataFrame, schema: dict[str, Any]) -> pl.La
     )
 
 
-def add_issue(when: pl.Expr, code: str, column: str | pl.Expr | None = None, found: pl.Expr | str | None = None,
-              expected: pl.Expr | str | None = None) -> pl.Expr:
-    """An expression for `issues` with one more entry on the rows where `when` is true.
-
-    Strings are literals. Null `when` counts as false. Evaluate several in one go with `add_issues`.
-    """
-    return add_issues([(when, code, column, found, expected)])
-
-
 def add_issues(findings: list[tuple]) -> pl.Expr:
-    """As `add_issue` for tuples (when, code[, column[, found[, expected]]]), appended in the order given."""
+    """An expression for `issues` with one more entry a tuple (when, code[, column[, found[, expected]]]) on the rows where `when` is true.
+
+    Strings are literals; a null `when` counts as false; entries are appended in the order given.
+    """
     def text(x):
         return (pl.lit(x, dtype=pl.String) if x is None or isinstance(x, str) else x.cast(pl.String))
 
