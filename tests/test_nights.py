@@ -229,3 +229,18 @@ def test_damaged_text_without_the_switch_is_told(home, board, tmp_path):
     night(workbook(garbled, tmp_path / "g.xlsx"))
     told = [n for n in tables(("v_notices",))["v_notices"] if "repair.damaged" in (n[10] or "")]
     assert len(told) == 1
+
+
+def test_both_databases_say_the_same(board, tmp_path, monkeypatch):
+    from tests.engines import new_house
+    said = {}
+    for engine in ("sqlite", "postgresql"):
+        settings = new_house(engine, tmp_path / engine)
+        for name, value in {"WEISU_HOME": str(settings.home), "WEISU_DATABASE_URL": settings.database_url, "WEISU_INBOX_SETTLE_SECONDS": "0"}.items():
+            monkeypatch.setenv(name, value)
+        path = workbook(board, tmp_path / "a.xlsx")
+        night(path, day=date(2026, 5, 30))
+        again = night(path, day=date(2026, 5, 30))
+        assert again.row["accepted"] == 0
+        said[engine] = tables((*SHOWN, "v_notices"))
+    assert said["sqlite"] == said["postgresql"] and said["sqlite"]["v_warnings"]
