@@ -66,7 +66,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     """
     work = Work()
     with tonight.step("classify"):
-        rows = _carried(known_problems(place.with_places(touched), place), before)
+        rows = _carried(_classified(place.with_places(touched), before, place), before)
         since = tonight.day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
         recent = _recent(house, place, since, touched["record_id"])
         rows = _found(rows, recent, place, house, tonight, work)
@@ -102,6 +102,21 @@ def _recent(house: Warehouse, place: Place, since: date, without: pl.Series) -> 
     rows = house.read(f"select {', '.join(RECENT)} from record where source_id in ({slots}) and local_date >= :since order by record_id",
                       since=since, **names)
     return rows.filter(~pl.col("record_id").is_in(without.implode()))
+
+
+#: What a record's problem is read from; where none of it changed, the problem stays what it was.
+_TELLS = ("title", "content", "source_category_1", "source_category_2", "source_category_3")
+
+
+def _classified(rows: pl.DataFrame, before: pl.DataFrame, place: Place) -> pl.DataFrame:
+    """The records with problem_code and problem_name, in their order; only those whose words changed are read."""
+    was = before.filter(pl.col("worked_revision").is_not_null() & pl.col("problem_code").is_not_null()
+                        & ~pl.col("problem_code").str.starts_with("found:"))
+    same = rows.select("record_id", *_TELLS).join(was.select("record_id", "problem_code", "problem_name", *_TELLS), on=["record_id", *_TELLS], how="inner",
+                                                  nulls_equal=True).select("record_id", "problem_code", "problem_name")
+    kept = rows.join(same, on="record_id", how="inner", maintain_order="left")
+    read = known_problems(rows.join(same, on="record_id", how="anti", maintain_order="left"), place)
+    return pl.concat([kept, read.select(kept.columns)]).sort("record_id")
 
 
 def _carried(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

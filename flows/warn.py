@@ -12,7 +12,7 @@ from models.incidents import incident_title
 from policy import taxonomy
 from policy.catalogue import say
 from policy.clocks import due_dates
-from policy.levels import level, rank, reason
+from policy.levels import Level, level, rank, reason
 from policy.matters import RULE_ID, several_callers
 from policy.packs import law_for
 from policy.routing import route
@@ -26,6 +26,8 @@ from transforms.privacy import mask_respondent
 NAMED = 6
 EXAMPLES = 3
 COPIED_LEAST = 5
+#: A sentence of so many characters that stands in half of the records is no accident; two of them are a copied text.
+COPIED_SENTENCE, COPIED_SENTENCES = 10, 2
 OPEN = ("new", "acknowledged", "assigned", "in_progress", "reopened", "snoozed")
 
 #: A change in one of these is an update that people should see.
@@ -162,6 +164,9 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
     if kind not in ("sentinel", "cluster") and rule is not None and not rule_says_little(rule):
         by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
         got = min(got, by_rule, key=lambda g: rank(g.level))
+    if _copied(own) and not (problem and taxonomy.taxonomy().is_safety_critical(problem)):
+        # Many hands under one text are one voice: it is heard, it does not shout.
+        got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day)
     name = _problem_name(problem, own, lang)
     respondent = _respondent(own) if matter["subject"] in ("respondent", "incident", "record") else None
@@ -249,11 +254,16 @@ def _summary(matter: dict, own: pl.DataFrame, words: dict, streets: list[str], r
 
 
 def _copied(own: pl.DataFrame) -> tuple[int, int] | None:
-    """(records with one copied text, their callers) where that is half of the matter."""
-    text = match_text(own["content"].fill_null("")).str.replace_all(r"\s|\d", "")
-    top = own.with_columns(text.alias("_text")).filter(pl.col("_text").str.len_chars() >= 20).group_by("_text").agg(
-        pl.len().alias("k"), pl.coalesce("caller_key", "record_id").n_unique().alias("n")).sort("k", "_text", descending=[True, False])
-    return (top["k"][0], top["n"][0]) if top.height and top["k"][0] >= max(COPIED_LEAST, own.height / 2) else None
+    """(records with copied text, their callers) where that is half of the matter: two sentences or more that stand in half of the records."""
+    text = match_text(own["content"].fill_null("")).str.replace_all(r"[\s\d]", "")
+    who = own.select("record_id", pl.coalesce("caller_key", "record_id").alias("who")).with_columns(
+        text.str.replace_all("[，。！？；,.!?;]", "|").str.split("|").alias("said"))
+    said = who.explode("said").filter(pl.col("said").str.len_chars() >= COPIED_SENTENCE).unique()
+    common = said.group_by("said").agg(pl.col("record_id").n_unique().alias("k")).filter(pl.col("k") >= max(COPIED_LEAST, own.height / 2))
+    if common.height < COPIED_SENTENCES:
+        return None
+    copies = said.join(common, on="said", how="semi").group_by("record_id", "who").agg(pl.len().alias("same")).filter(pl.col("same") >= COPIED_SENTENCES)
+    return (copies.height, copies["who"].n_unique()) if copies.height >= max(COPIED_LEAST, own.height / 2) else None
 
 
 def _fingerprint(matter: dict) -> str:

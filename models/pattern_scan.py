@@ -14,6 +14,8 @@ import polars as pl
 #: A clause: one of these words must stand in the text. A requirement: all of its clauses; () means nothing is known.
 Clause = frozenset[str]
 _WORDS_MAX = 400
+#: An inline flag for any case, under which a pattern's words are not what stands in the text.
+_CASELESS = re.compile(r"\(\?[a-zA-Z-]*i")
 Hits = tuple[np.ndarray, np.ndarray]
 _NONE: Hits = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
@@ -98,6 +100,8 @@ def _only_python(pattern: str) -> bool:
 
 def literal_of(pattern: str) -> str | None:
     """The word that a pattern stands for if it is nothing but a word, else None."""
+    if _CASELESS.search(pattern):
+        return None
     parsed = _parser.parse(pattern)
     if all(op is _parser.LITERAL for op, _ in parsed) and len(parsed):
         return "".join(chr(value) for _, value in parsed)
@@ -109,6 +113,8 @@ def needed_words(pattern: str) -> list[Clause]:
 
     Sound, not sharp: a text that fulfils them need not match.
     """
+    if _CASELESS.search(pattern):
+        return []
     need, words = _walk(_parser.parse(pattern))
     if words is not None:
         need = [*need, words]

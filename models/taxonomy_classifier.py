@@ -136,12 +136,10 @@ class _Scan:
         points = {"strong": self.scoring["strong_points"], "include": self.scoring["include_points"]}
         index = {p: i for i, p in enumerate(self.words.patterns)}
         uses = [(index[p], t, points[kind]) for t, r in enumerate(rules) for kind in points for p in r[kind]]
-        self.use_pattern, self.use_type, self.use_points = (np.array(x, np.int64) for x in zip(*uses))
+        self.use_pattern, self.use_type, self.use_points = np.array(uses, np.int64).reshape(-1, 3).T
         index = {p: i for i, p in enumerate(self.outs.patterns)}
         outs = [(index[p], t) for t, r in enumerate(rules) for p in r["exclude"]]
-        self.out_pattern: np.ndarray
-        self.out_type: np.ndarray
-        self.out_pattern, self.out_type = (np.array(x, np.int64) for x in zip(*outs)) if outs else (np.zeros(0, np.int64),) * 2
+        self.out_pattern, self.out_type = np.array(outs, np.int64).reshape(-1, 2).T
 
     def best(self, titles: pl.Series, bodies: pl.Series, rows_at_once: int = 65_536):
         """Index of the best type and its score, of the runner-up and its score; −1 and 0 where there is none."""

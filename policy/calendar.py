@@ -124,7 +124,7 @@ def _chinesecalendar(day: date) -> DayKind | None:
 @cache
 def _statutory(year: int) -> dict[date, str]:
     table = load("calendar_statutory.yaml")
-    days = {date.fromisoformat(f"{year}-{d}"): row["name"] for row in table["fixed"] for d in row["days"]}
+    days = {date.fromisoformat(f"{year:04d}-{d}"): row["name"] for row in table["fixed"] for d in row["days"]}
     for row in table["lunar"]:
         first = row["first"].get(year)
         if first:
@@ -136,7 +136,9 @@ def _statutory(year: int) -> dict[date, str]:
 def _new_york(year: int) -> dict[date, str]:
     """Federal holidays (5 U.S.C. 6103) of a year, with the Friday or Monday on which they are observed."""
     fixed = {date(year, 1, 1): "New Year's Day", date(year, 7, 4): "Independence Day", date(year, 11, 11): "Veterans Day",
-             date(year, 12, 25): "Christmas Day", date(year + 1, 1, 1): "New Year's Day"}
+             date(year, 12, 25): "Christmas Day"}
+    if year < date.max.year:
+        fixed[date(year + 1, 1, 1)] = "New Year's Day"  # on a Saturday it is observed in this year
     if year >= 2021:
         fixed[date(year, 6, 19)] = "Juneteenth"
     days = {
@@ -146,8 +148,9 @@ def _new_york(year: int) -> dict[date, str]:
     }
     for day, name in fixed.items():
         days[day] = name
-        shift = {5: -1, 6: 1}.get(day.weekday(), 0)
-        days.setdefault(day + timedelta(days=shift), f"{name} (observed)")
+        shift = {5: -1, 6: 1}.get(day.weekday())
+        if shift:
+            days.setdefault(day + timedelta(days=shift), f"{name} (observed)")
     return {day: name for day, name in days.items() if day.year == year}
 
 

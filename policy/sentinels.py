@@ -12,6 +12,9 @@ from policy.dated import load, on
 #: How much of the content stands for a title where there is none.
 _TITLE_CHARS = 60
 _SENTENCE = re.compile(r"[。!！?？;；\n]")
+#: What a content without a title opens with: greetings, then the clause that says what kind of message it is.
+_GREETING = re.compile(r"(?:(?:您|你|大家)?好|尊敬的[^,。!?:;\n]{0,16}|[^,。!?:;\n]{0,8}(?:领导|书记|市长|区长|县长|同志|先生|女士)(?:您好|你好)?)[,。!:\n]+")
+_CLAUSE = re.compile(r"[,。!?;:\n]")
 #: Looking ahead, which polars' regular expressions lack; a pattern without it finds the same texts and more.
 _AHEAD = re.compile(r"\(\?[!=](?:[^()]|\([^()]*\))*\)")
 
@@ -121,13 +124,22 @@ def match(texts: pl.DataFrame, rules: Sequence[SentinelRule]) -> pl.Series:
 def _speaks(title: str, content: str, rules: Iterable[SentinelRule]) -> str | None:
     """The first rule that finds a sentence of its own."""
     head = title or content[:_TITLE_CHARS]
+    kind = title or _opening(head)
     for rule in rules:
-        if any(p.search(head) for p in rule.title_unless):
+        if any(p.search(kind) for p in rule.title_unless):
             continue
         for sentence in (*_sentences(head, len(head)), *_sentences(content, rule.within)):
             if any(p.search(sentence) for p in rule.any) and not any(p.search(sentence) for p in rule.unless):
                 return rule.id
     return None
+
+
+def _opening(text: str) -> str:
+    """The first clause after the greetings."""
+    start = 0
+    while greeting := _GREETING.match(text, start):
+        start = greeting.end()
+    return _CLAUSE.split(text[start:], maxsplit=1)[0]
 
 
 def _dense(column: str) -> pl.Expr:

@@ -21,6 +21,7 @@ class ProblemRule:
     strong: tuple[str, ...]
     include: tuple[str, ...]
     exclude: tuple[str, ...]
+    #: A plain dict, never to be changed: a read-only view can be neither copied nor pickled, which estimators must be.
     scoring: Mapping[str, int] = field(compare=False)
 
 
@@ -68,7 +69,7 @@ class Taxonomy:
 
     def __init__(self, data: Mapping):
         self.version: str = data["version"]
-        self.scoring: Mapping[str, int] = MappingProxyType(dict(data["scoring"]))
+        self.scoring: Mapping[str, int] = dict(data["scoring"])
         self.focus: tuple[Mapping, ...] = tuple(MappingProxyType(f) for f in data["focus"])
         self._groups = {g["code"]: Group(g["code"], g["zh"], g["en"], g["domain"], g.get("section")) for g in data["groups"]}
         self._versions: list[tuple[Problem, ProblemRule]] = [self._type(t) for t in data["types"]]
