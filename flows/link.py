@@ -19,6 +19,9 @@ class Links:
     merged: pl.DataFrame
 
 
+NO_LINKS = Links(pl.DataFrame(schema={"record_id": pl.String, "incident_id": pl.String}), pl.DataFrame(schema={"incident_id": pl.String, "into": pl.String}))
+
+
 def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.DataFrame:
     """Records as the linker takes them, in an order that does not depend on the file's.
 
@@ -37,8 +40,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, by_address: Sequence[str] = ())
     """
     fresh, index = for_linking(new, by_address), for_linking(open_, by_address)
     if fresh.is_empty():
-        return Links(pl.DataFrame(schema={"record_id": pl.String, "incident_id": pl.String}),
-                     pl.DataFrame(schema={"incident_id": pl.String, "into": pl.String}))
+        return NO_LINKS
     ids = index["incident_id"].drop_nulls().unique(maintain_order=True).to_list()
     number = {i: n for n, i in enumerate(ids)}
     linker = IncidentLinker()
@@ -58,6 +60,8 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, by_address: Sequence[str] = ())
         index.select("record_id", "created_at")[joined["row"].to_list()].with_columns(
             pl.Series("_label", joined["label"].to_numpy(), dtype=pl.Int64)),
     ]).filter(pl.col("_label") >= 0)
+    if placed.is_empty():
+        return NO_LINKS
     founders = placed.group_by("_label", maintain_order=True).agg(pl.col("record_id").sort_by("created_at", "record_id").first())
     name = dict(enumerate(ids))
     for label, founder in founders.sort("_label").iter_rows():

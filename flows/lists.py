@@ -39,14 +39,21 @@ def evidence_of(warehouse: Warehouse, warnings: pl.DataFrame) -> pl.DataFrame:
 
 
 def series_of(warehouse: Warehouse, warnings: pl.DataFrame) -> pl.DataFrame:
-    """Rows of v_series of the problems that these warnings are about, for their curves."""
-    rows = warehouse.read("select * from v_series order by series_id, date")
+    """Rows of v_series of the cells that these warnings are about, for their curves; incidents are drawn from their records."""
+    rows = warehouse.read("select * from v_series where series_id like '%@%' order by series_id, date")
     return rows.join(warnings.select("problem_code").unique(), on="problem_code", how="semi")
 
 
 def runs_of(warehouse: Warehouse, day: date) -> pl.DataFrame:
     """The day's nights; the last is the one whose list this is."""
     return warehouse.read("select * from v_runs where kind = 'nightly' and run_date = :day order by as_of, run_id", day=day)
+
+
+def zone_of(house: House, day: date) -> str:
+    """The time zone in which the day's list is told: that of its night's first source."""
+    rows = house.warehouse.select("run", "kind = 'nightly' and run_date = :day", day=day)
+    sources = rows["sources"].to_list()[-1] if rows.height else []
+    return house.mappings[sources[0]].time_zone if sources and sources[0] in house.mappings else "Asia/Shanghai"
 
 
 def header_of(runs: pl.DataFrame, day: date) -> dict:
@@ -70,7 +77,7 @@ def show_warnings(settings: Settings, day: date | None, status: str | None, form
             tell(say("list.none", settings.lang, date=day))
         runs = runs_of(house.warehouse, day)
         text = export(rows, form, output, settings.lang, header_of(runs, day), evidence_of(house.warehouse, rows),
-                      series_of(house.warehouse, rows), notices_of(house.warehouse, day), runs)
+                      series_of(house.warehouse, rows), notices_of(house.warehouse, day), runs, zone_of(house, day))
         if text is not None:
             print(text, end="")
         if output is not None:

@@ -85,7 +85,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         signals, members = _with_rules(found, seen, place, tonight)
     with tonight.step("warn"):
         told = _told(place, signals, members, found, whole, house, tonight)
-    _publish_words(work, place, found, signals, told, changes, counts, tonight)
+    _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
     return work
 
 
@@ -302,7 +302,7 @@ def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFram
     return pl.concat([inside, again, outside], how="vertical_relaxed").unique("record_id", keep="first", maintain_order=True)
 
 
-def _publish_words(work: Work, place: Place, found: Detection, signals: pl.DataFrame, told: Told, changes: pl.DataFrame,
+def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, members: pl.DataFrame, told: Told, changes: pl.DataFrame,
                    counts: pl.DataFrame, tonight: Tonight) -> None:
     """Rows of series, warnings, notices and metrics."""
     work.n_signals, work.n_warnings = signals.height, told.raised
@@ -310,7 +310,7 @@ def _publish_words(work: Work, place: Place, found: Detection, signals: pl.DataF
     work.writes += [Write("warning", told.warnings, "upsert"), Write("warning_record", told.records, "replace", ("warning_id",)),
                     Write("warning_event", told.events, "ignore"), Write("metric", told.metrics, "replace", ("metric", "grain", "key"))]
     if found is not NOTHING:
-        work.writes += series_writes(place, found, signals, told, changes, counts, tonight)
+        work.writes += series_writes(seen, found, signals, members, told, changes, counts, tonight)
         work.deletes.append(Delete("series", "date < :before and not kept",
                                    {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
     notices = _notices(place, found, told, tonight)
@@ -318,7 +318,7 @@ def _publish_words(work: Work, place: Place, found: Detection, signals: pl.DataF
     work.writes.append(Write("notice", notices, "ignore"))
 
 
-def series_writes(place: Place, found: Detection, signals: pl.DataFrame, told: Told, changes: pl.DataFrame, counts: pl.DataFrame,
+def series_writes(seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, members: pl.DataFrame, told: Told, changes: pl.DataFrame, counts: pl.DataFrame,
                   tonight: Tonight) -> list[Write]:
     """Tonight's row of every watched cell, and `observed` of earlier days wherever tonight's records changed it."""
     rounded = lambda c: pl.col(c).round_sig_figs(9).alias(c)
@@ -329,10 +329,13 @@ def series_writes(place: Place, found: Detection, signals: pl.DataFrame, told: T
         pl.col("expected_day").alias("expected"), "p_value", "alarm",
         (pl.col("alarm") | pl.col("series_id").is_in(list(spoke))).alias("kept"), pl.lit(tonight.run_id).alias("run_id")
     ).with_columns(rounded("expected"), rounded("p_value"))
-    special = signals.filter(pl.col("level").is_in(["respondent", "incident"])).select(
+    today = seen.filter(pl.col("local_date") == tonight.day).select("record_id").join(members, on="record_id").group_by("signal_id").len("_today")
+    grown = signals.filter(pl.col("level").is_in(["respondent", "incident"]) & pl.col("p_value").is_not_null()).join(today, on="signal_id", how="left")
+    special = grown.select(
         pl.col("signal_id").alias("series_id"), pl.lit(tonight.day).alias("date"), "problem_code",
         pl.coalesce("fine_place", "coarse_place").alias("place"), pl.col("respondent_key").alias("respondent"), "level",
-        pl.col("observed").cast(pl.Int64), "expected", "p_value", pl.lit(True).alias("alarm"), pl.lit(True).alias("kept"),
+        pl.col("_today").fill_null(0).cast(pl.Int64).alias("observed"), (pl.col("expected") / pl.col("window")).alias("expected"), "p_value",
+        pl.lit(True).alias("alarm"), pl.lit(True).alias("kept"),
         pl.lit(tonight.run_id).alias("run_id")).with_columns(rounded("expected"), rounded("p_value"))
     past = _past_observed(changes, counts, found.cells, tonight)
     return [Write("series", past, "upsert"), Write("series", pl.concat([tonights, special]).unique(["series_id", "date"], keep="first",

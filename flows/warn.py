@@ -1,7 +1,7 @@
 """From matters to warnings: identity, level, words, units, law, due date and evidence."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -169,12 +169,17 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
         got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day)
     name = _problem_name(problem, own, lang)
+    # A shock over a whole place is told by all the problems that its figures sum.
+    rose = [p for p in matter["problems"] if p] if matter["subject"] == "coarse" else []
+    told_as = listed([_problem_name(p, own, lang) for p in rose], lang) if len(rose) > 1 else name
     respondent = _respondent(own) if matter["subject"] in ("respondent", "incident", "record") else None
     where = matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]
     where = where or matter["coarse_place"]
-    words = {"place": where or "", "problem": name, "window": matter["window"] or 1, "observed": shown(observed or own.height),
+    words = {"place": where or "", "problem": told_as, "window": matter["window"] or 1, "observed": shown(observed or own.height),
              "expected": shown(expected) if expected is not None else "—", "n": own.height, "respondent": respondent or say("warn.nameless", lang),
-             "rule": rule.name(lang) if rule else "", "first": own["local_date"].min(), "last": own["local_date"].max(),
+             "rule": rule.name(lang) if rule else "",
+             "first": day - timedelta(days=(matter["window"] or 1) - 1) if kind == "surge" else own["local_date"].min(),
+             "last": day if kind == "surge" else own["local_date"].max(),
              "title": _what(own, lang)}
     template = "several" if matter["rule"] == RULE_ID and kind == "cluster" else "respondent" if matter["subject"] == "respondent" else kind
     founder = own.row(0, named=True)["record_id"]
@@ -238,7 +243,7 @@ def _summary(matter: dict, own: pl.DataFrame, words: dict, streets: list[str], r
     said = [say("warn.what.several" if several else f"warn.what.{matter['kind']}", lang, **words)]
     if len(streets) > 1:
         said.append(say("warn.also.streets", lang, streets=listed(streets, lang)))
-    others = [p for p in matter["problems"] if p and p != matter["problem_code"]]
+    others = [p for p in matter["problems"] if p and p != matter["problem_code"] and matter["subject"] != "coarse"]
     if others:
         said.append(say("warn.also.problems", lang, problems=listed([_problem_name(p, own, lang) for p in others], lang)))
     secret = (own["record_type"] == "report").any()

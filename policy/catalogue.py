@@ -26,4 +26,4 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
 def say(key: str, lang: str, **values: object) -> str:
     """The sentence `key` in `lang` with its {slots} filled. Raises KeyError for an unknown key or a slot without a value."""
     text = catalogue()[key][lang if lang in LANGUAGES else "en"]
-    return text.format_map(values) if values else text
+    return text.format_map(values)

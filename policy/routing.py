@@ -52,7 +52,7 @@ def route(problem_code: str | None, street_codes: str | Iterable[str | None] | N
         lead = wanted
     co: list[str] = []
     if wanted != STREET_OFFICE or many:
-        # Whoever leads, the stations on the ground know of it; of very many only the first are named.
+        # Whoever leads in a matter of market supervision, the stations on the ground know of it.
         market = problem is None or problem.domain == "market"
         co += [s for s in stations if s] if market else []
     office = [f"{STREET_OFFICE}:{s}" for s in known[:1]] or [STREET_OFFICE]

@@ -115,8 +115,8 @@ def match(texts: pl.DataFrame, rules: Sequence[SentinelRule]) -> pl.Series:
     lean = lean.select(_dense(c) for c in ("title", "content"))
     # A quick look by polars finds the few texts that are then read sentence by sentence.
     quick = [_AHEAD.sub("", p.pattern) for rule in rules for p in rule.any]
-    some = pl.any_horizontal(pl.col(c).str.contains(q) for q in quick for c in ("title", "content"))
-    at = lean.select(some.arg_true()).to_series() if quick else pl.Series(dtype=pl.UInt32)
+    some = pl.any_horizontal(pl.lit(False), *(pl.col(c).str.contains(q) for q in quick for c in ("title", "content")))
+    at = lean.select(some.arg_true()).to_series()
     said = {i: _speaks(row[0], row[1], rules) for i, row in zip(at.to_list(), lean[at].iter_rows())}
     return pl.Series("sentinel", [said.get(i) for i in range(texts.height)], dtype=pl.String)
 
