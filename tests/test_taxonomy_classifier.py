@@ -3,6 +3,7 @@ import pickle
 import re
 import unicodedata
 from datetime import date
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,10 @@ RULES = tuple(taxonomy.rules_on(date(2026, 6, 1)))
 EXAMPLES = [(e, p.code) for p in (taxonomy.problem(c) for c in taxonomy.taxonomy().codes()) for e in p.examples]
 
 
+#: More patterns than `re` keeps ready by itself.
+_ready = cache(re.compile)
+
+
 def slowly(title, content):
     """The rules as domain/taxonomy.md states them, one pattern at a time."""
     s = RULES[0].scoring
@@ -28,12 +33,12 @@ def slowly(title, content):
     head = title or body[:s["title_fallback_chars"]]
     best, won = 0, ""
     for rule in RULES:
-        if any(re.search(p, head) for p in rule.exclude):
+        if any(_ready(p).search(head) for p in rule.exclude):
             continue
         points = 0
         for patterns, worth in ((rule.strong, s["strong_points"]), (rule.include, s["include_points"])):
             for p in patterns:
-                points += worth * s["title_weight"] * bool(re.search(p, head)) + worth * min(len(re.findall(p, body)), s["body_hits_max"])
+                points += worth * s["title_weight"] * bool(_ready(p).search(head)) + worth * min(len(_ready(p).findall(body)), s["body_hits_max"])
         if points > best:
             best, won = points, rule.code
     return won if best >= s["min_score"] else ""
@@ -148,8 +153,8 @@ def slow_scores(title, content):
     points = []
     for rule in RULES:
         worth = [(p, s["strong_points"]) for p in rule.strong] + [(p, s["include_points"]) for p in rule.include]
-        sum_ = sum(w * (s["title_weight"] * bool(re.search(p, head)) + min(sum(1 for _ in re.finditer(p, body)), s["body_hits_max"])) for p, w in worth)
-        points.append(0 if any(re.search(p, head) for p in rule.exclude) else sum_)
+        sum_ = sum(w * (s["title_weight"] * bool(_ready(p).search(head)) + min(sum(1 for _ in _ready(p).finditer(body)), s["body_hits_max"])) for p, w in worth)
+        points.append(0 if any(_ready(p).search(head) for p in rule.exclude) else sum_)
     (top, first), (next_, second) = sorted(((v, -i) for i, v in enumerate(points)), reverse=True)[:2]
     return (RULES[-first].code if top >= s["min_score"] else None, top, RULES[-second].code if next_ else None, top - next_ if next_ else 0)
 
