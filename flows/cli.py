@@ -300,6 +300,13 @@ def backfill(*, from_: Annotated[Date, Parameter(name="--from")], to: Date, sour
 
 
 @app.command
+def compare(one: str, other: str, /, *, json: Json = False, lang: Lang = None) -> int:
+    """Two runs side by side on the days that both worked: a replay against a night as it was told live, or against another replay."""
+    from flows.compare import compare as show
+    return show(_settings(lang), one, other, json)
+
+
+@app.command
 def demo(*, nights: str = "14", history_days: int | None = None, seed: int = 1, output: Path = Path("demo-page.html"), lang: Lang = None) -> int:
     """A synthetic city: history, then nights with planted risks and traps; what was caught, when, and what was not.
 

@@ -174,6 +174,28 @@ def test_a_backfill_replays_beside_the_live_tables(home, board, tmp_path):
     assert not any((home / "replay").iterdir())
 
 
+def test_two_runs_are_compared_on_the_days_that_both_worked(home, board, tmp_path, capsys):
+    from flows.backfill import backfill
+    from flows.cli import run as cli
+    live = night(workbook(board, tmp_path / "a.xlsx")).row["run_id"]
+    for run_id, first, last in (("same", NIGHT, NIGHT), ("earlier", date(2026, 5, 29), NIGHT), ("before", date(2026, 5, 28), date(2026, 5, 29))):
+        backfill(first=first, last=last, source="message_board", known="then", run_id=run_id)
+    capsys.readouterr()
+
+    def compared(one, other):
+        assert cli(["compare", one, other, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    same = compared(live, "same")
+    assert {w["change"] for w in same["warnings"]} == {"same"} and set(same["cells"]) == {"same"} and same["cells"]["same"] > 10
+    earlier = compared(live, "earlier")
+    plant = next(w for w in earlier["warnings"] if "搅拌站" in w["title"])
+    assert plant["change"] == "changed" and any(d.startswith("raised_on: 2026-05-31 → 2026-05-") for d in plant["differs"])
+    assert compared("earlier", "earlier")["first"] == "2026-05-29"
+    assert cli(["compare", live, "earlier"]) == 0 and "搅拌站" in capsys.readouterr().out
+    assert cli(["compare", live, "before"]) == 2 and cli(["compare", live, "nobody"]) == 2
+
+
 def test_a_warning_is_worked_to_its_end(home, board, tmp_path, capsys):
     night(workbook(board, tmp_path / "a.xlsx"))
     from flows.cli import run as cli
