@@ -2,6 +2,8 @@
 
 Rows stand in canonical order, so that ties fall the same way whatever order the records came in.
 """
+from heapq import heapify, heappop, heappush
+
 import numpy as np
 from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -75,28 +77,42 @@ def average_linkage(p: np.ndarray, cut: float) -> np.ndarray:
     return first[inverse]
 
 
-def merge_groups(start: np.ndarray, p: np.ndarray, cut: float) -> np.ndarray:
-    """Average linkage that starts from groups: `start` gives each row's group (0…k−1), `p` is dense. -> the final group of each start group.
+def merge_groups(size: np.ndarray, a: np.ndarray, b: np.ndarray, p: np.ndarray, cut: float) -> np.ndarray:
+    """Average linkage that starts from groups. -> the final group of each start group, which bears the smallest of its start numbers.
 
-    A merged group bears the smallest of its start numbers.
+    size: members of each start group. a, b: the groups of each scored pair of members, p its probability; pairs within a group don't
+    matter, and a pair that was not scored counts `UNSCORED`. Groups without a scored pair are never joined, so that the work is the
+    number of scored pairs times the logarithm, not the square of the groups. Ties go to the smallest numbers.
     """
-    k = int(start.max()) + 1
-    member = np.zeros((k, len(start)))
-    member[start, np.arange(len(start))] = 1
-    size = member.sum(axis=1)
-    sums = member @ np.where(p > 0, p, UNSCORED) @ member.T
+    scored = (a != b) & (p > 0)
+    k = np.int64(len(size))
+    pair, at = np.unique(np.minimum(a, b)[scored] * k + np.maximum(a, b)[scored], return_inverse=True)
+    # What the scored pairs of two groups add to what they would count unscored: it stays additive as groups join.
+    excess = np.bincount(at, p[scored] - UNSCORED, minlength=len(pair))
+    near: dict[int, dict[int, float]] = {}
+    for one, two, more in zip((pair // k).tolist(), (pair % k).tolist(), excess.tolist()):
+        near.setdefault(one, {})[two] = near.setdefault(two, {})[one] = more
+    members_of = size.tolist()
+
+    def mean(one: int, two: int) -> float:
+        return UNSCORED + near[one][two] / (members_of[one] * members_of[two])
+
+    heap = [(-round(m, 9), one, two) for one, others in near.items() for two in others if one < two and (m := mean(one, two)) >= cut]
+    heapify(heap)
     final = np.arange(k)
-    alive = np.ones(k, bool)
-    np.fill_diagonal(sums, -np.inf)
-    while True:
-        mean = np.where(alive[:, None] & alive[None, :], sums / np.outer(size, size), -np.inf)
-        best = int(np.argmax(np.round(mean, 9)))
-        a, b = sorted(divmod(best, k))
-        if mean[a, b] < cut or not np.isfinite(mean[a, b]):
-            return final
-        sums[a] += sums[b]
-        sums[:, a] += sums[:, b]
-        sums[a, a] = -np.inf
-        size[a] += size[b]
-        alive[b] = False
-        final[final == b] = a
+    while heap:
+        best, one, two = heappop(heap)
+        if two not in near.get(one, ()) or round(mean(one, two), 9) != -best:
+            continue  # one of them has changed since
+        for other, more in near.pop(two).items():
+            del near[other][two]
+            if other != one:
+                near[one][other] = near[other][one] = near[one].get(other, 0.0) + more
+        members_of[one] += members_of[two]
+        final[two] = one
+        for other in near[one]:
+            if (m := mean(one, other)) >= cut:
+                heappush(heap, (-round(m, 9), min(one, other), max(one, other)))
+    while (final[final] != final).any():
+        final = final[final]
+    return final

@@ -175,20 +175,11 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         pairs = np.unique(np.concatenate([i[inside] * np.int64(corpus.n) + j[inside], self._fellow_pairs(unit_of_node, local, i[likely], j[likely])]))
         a, b = pairs // corpus.n, pairs % corpus.n
         a, b, p = self._score(corpus, a, b)
-        groups = components_of_units(unit_of_node, a, b, p >= self.cut)
-        merged: dict[int, int] = {}
-        for nodes in groups:
-            nodes = np.intersect1d(nodes, local)
-            units, code = np.unique(unit_of_node[nodes], return_inverse=True)
-            if len(units) < 2:
-                continue
-            dense = np.zeros((len(nodes), len(nodes)))
-            keep = np.isin(a, nodes) & np.isin(b, nodes)
-            x, y = np.searchsorted(nodes, a[keep]), np.searchsorted(nodes, b[keep])
-            dense[x, y] = dense[y, x] = p[keep]
-            final = merge_groups(code, dense, self.cut)
-            merged |= {int(u): int(units[f]) for u, f in zip(units, final) if units[f] != u}
-        return merged
+        units, code = np.unique(unit_of_node[local], return_inverse=True)
+        inside = np.isin(a, local) & np.isin(b, local)
+        x, y = (code[np.searchsorted(local, of[inside])] for of in (a, b))
+        final = merge_groups(np.bincount(code), x, y, p[inside], self.cut)
+        return {int(units[u]): int(units[final[u]]) for u in np.flatnonzero(final != np.arange(len(units)))}
 
     def _fellow_pairs(self, unit_of_node: np.ndarray, local: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Codes of all pairs between the units of likely pairs and within them."""
@@ -261,16 +252,6 @@ def canonical_rank(corpus: Corpus, of_node: np.ndarray) -> np.ndarray:
     rank = np.empty(corpus.n, np.int64)
     rank[order.to_numpy()] = np.arange(corpus.n)
     return rank[of_node]
-
-
-def components_of_units(unit_of_node: np.ndarray, i: np.ndarray, j: np.ndarray, sure: np.ndarray) -> list[np.ndarray]:
-    """The nodes of each set of units that are connected by sure pairs; sets of one unit are left out."""
-    from models.incident_groups import components
-    _, code = np.unique(unit_of_node, return_inverse=True)
-    label = components(code[i[sure]], code[j[sure]], int(code.max()) + 1)
-    used = np.unique(label[np.concatenate([code[i[sure]], code[j[sure]]])])
-    whole = np.where(np.isin(label, used), label, -1)[code]
-    return members(whole)
 
 
 def numbered(of_record: np.ndarray, node: np.ndarray) -> np.ndarray:
