@@ -182,17 +182,20 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         return {int(units[u]): int(units[final[u]]) for u in np.flatnonzero(final != np.arange(len(units)))}
 
     def _fellow_pairs(self, unit_of_node: np.ndarray, local: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Codes of all pairs between the units of likely pairs and within them."""
-        n = np.int64(self._corpus.n)
-        by_unit = {int(unit_of_node[g[0]]): g for g in (local[m] for m in members(np.unique(unit_of_node[local], return_inverse=True)[1], 1))}
-        links = np.unique(np.column_stack([unit_of_node[i], unit_of_node[j]]), axis=0)
-        codes = [np.zeros(0, np.int64)]
-        for one, two in links.tolist():
-            if one in by_unit and two in by_unit:
-                nodes = np.union1d(by_unit[one], by_unit[two])
-                x, y = np.triu_indices(len(nodes), 1)
-                codes.append(nodes[x] * n + nodes[y])
-        return np.concatenate(codes)
+        """Codes of all pairs between the units of likely pairs and within them; only nodes of `local`."""
+        order = np.argsort(unit_of_node[local], kind="stable")
+        nodes = local[order]
+        units, start, size = np.unique(unit_of_node[nodes], return_index=True, return_counts=True)
+        one, two = np.sort(np.column_stack([unit_of_node[i], unit_of_node[j]]), axis=1).T
+        here = np.isin(one, units) & np.isin(two, units)
+        linked = np.column_stack([np.searchsorted(units, one[here]), np.searchsorted(units, two[here])])
+        used = np.unique(linked)
+        a, b = np.unique(np.vstack([linked, np.column_stack([used, used])]), axis=0).T
+        pair, at = counted(size[a] * size[b])
+        x = nodes[start[a][pair] + at // size[b][pair]]
+        y = nodes[start[b][pair] + at % size[b][pair]]
+        once = (a != b)[pair] | (x < y)
+        return np.minimum(x, y)[once] * np.int64(self._corpus.n) + np.maximum(x, y)[once]
 
     def _join_columns(self, records: pl.DataFrame, unit: np.ndarray, of_node: np.ndarray, old: int) -> np.ndarray:
         """Joins units by place, problem and time where the text says nothing; only what touches a new record."""
@@ -252,6 +255,12 @@ def canonical_rank(corpus: Corpus, of_node: np.ndarray) -> np.ndarray:
     rank = np.empty(corpus.n, np.int64)
     rank[order.to_numpy()] = np.arange(corpus.n)
     return rank[of_node]
+
+
+def counted(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each place repeated as often as `n` says, and the counter 0, 1, … within it: [2, 1] → ([0, 0, 1], [0, 1, 0])."""
+    place = np.repeat(np.arange(len(n)), n)
+    return place, np.arange(len(place)) - np.repeat(np.cumsum(n) - n, n)
 
 
 def numbered(of_record: np.ndarray, node: np.ndarray) -> np.ndarray:
