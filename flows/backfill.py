@@ -22,20 +22,18 @@ from prefect.states import Completed, State  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: E402
 
+from flows.classify import STATE  # noqa: E402
 from flows.dates import end_of, now  # noqa: E402
 from flows.messages import BadUsage, tell  # noqa: E402
-from flows.night import Tonight, work_place  # noqa: E402
+from flows.night import Tonight, window_start, work_place  # noqa: E402
 from flows.places import Place, places_of  # noqa: E402
 from flows.running import House, Run, running, weisu_version  # noqa: E402
+from flows.settle import touched_records  # noqa: E402
 from policy.catalogue import say  # noqa: E402
-from transforms.canonical import MOMENT  # noqa: E402
-from warehouse.deciding import keep_replay  # noqa: E402
-from warehouse.lake import REVISIONS  # noqa: E402
-from warehouse.publication import Publication, Write  # noqa: E402
+from warehouse.publication import Publication  # noqa: E402
+from warehouse.replaying import became_known, begin_at, keep, known_now, nights, said, work_upon  # noqa: E402
 from warehouse.settings import Settings  # noqa: E402
 from warehouse.store import Warehouse  # noqa: E402
-
-TABLES = {"warning": "replay_warning", "warning_record": "replay_warning_record", "series": "replay_series"}
 
 
 @flow(name="backfill", flow_run_name="backfill-{first}-{last}-{known}", persist_result=False)
@@ -79,15 +77,14 @@ def replay_place(run: Run, place: Place, days: list[Date], known: str) -> int:
     folder = _folder(run, place, days, known)
     aside = Warehouse(Settings(home=folder, database_url=""))
     aside.upgrade()
-    done = set(aside.read("select run_date from run where outcome = 'ok'")["run_date"].to_list())
-    for day, since, until in _steps(place, days):
-        if day in done:
-            continue
-        _one_day(run, place, aside, known, day, since, until)
-    told = _keep(run, aside, days)
+    for day, moment, quiet, revisions in _days(run, place, aside, days, known):
+        _one_day(run, place, aside, Tonight(day, moment, f"{run.run_id}/{place.key}/{day}", run.house.settings, quiet, run.step, aside.night_no()),
+                 revisions)
+    told = said(aside, days)
+    keep(run.house.warehouse, run.run_id, told)
     aside.close()
     shutil.rmtree(folder)
-    return told
+    return told["warning"].height
 
 
 def _folder(run: Run, place: Place, days: list[Date], known: str) -> Path:
@@ -97,51 +94,47 @@ def _folder(run: Run, place: Place, days: list[Date], known: str) -> Path:
     return run.house.settings.home / "replay" / blake2b(about.encode(), digest_size=8).hexdigest()
 
 
-def _steps(place: Place, days: list[Date]) -> Iterator[tuple[Date, datetime | None, datetime]]:
-    """(day, what was known before it, its as-of), with a bar where somebody looks."""
-    ends = [end_of(d, place.first.time_zone, place.first.day_starts_at) for d in days]
+def _days(run: Run, place: Place, aside: Warehouse, days: list[Date],
+          known: str) -> Iterator[tuple[Date, datetime, tuple[str, ...], pl.DataFrame]]:
+    """(day, its as-of, the sources that were withheld, the revisions that became known) of the days still to be done, with a bar where somebody looks.
+
+    Known-then the replay begins where the last live night before its days had left the place, and a day that had a live night has
+    that night's as-of; without such a night, and known-now, the first day takes all that came before it.
+    """
+    live = run.house.warehouse
+    ran = nights(live, place.sources) if known == "then" else {}
+    moments = [ran[d].as_of if d in ran else end_of(d, place.first.time_zone, place.first.day_starts_at) for d in days]
+    before = max((n for d, n in ran.items() if d < days[0]), key=lambda n: n.as_of, default=None)
+    begun = before.as_of if before is not None else None
+    if begun is not None:
+        with run.step("begin"):
+            begin_at(aside, live, place.key, place.sources, begun, window_start(place, days[0]), moments[-1], [STATE])
+    done = {d for d in aside.read("select run_date from run where outcome = 'ok'")["run_date"].to_list() if d is not None}
+    left = [n for n, d in enumerate(days) if d not in done]
+    if not left:
+        return
+    after = moments[left[0] - 1] if left[0] else begun
+    news = (became_known if known == "then" else known_now)(live, place.sources, after, moments[left[0]:])
     console = Console(stderr=True)
     with Progress(TextColumn(place.key), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=console,
                   disable=not console.is_terminal) as bar:
-        yield from bar.track(list(zip(days, [None, *ends[:-1]], ends)))
+        for n, revisions in zip(left, bar.track(news, total=len(left))):
+            last = moments[n - 1] if n else begun
+            if known == "then" and last is not None:
+                work_upon(aside, live, last, moments[n])
+            yield days[n], moments[n], ran[days[n]].quiet if days[n] in ran else (), revisions
 
 
-def _one_day(run: Run, place: Place, aside: Warehouse, known: str, day: Date, since: datetime | None, until: datetime) -> None:
-    touched = _became_known(run.house.warehouse, place, known, since, until)
-    stored = aside.records(touched["record_id"])
-    earlier = stored.select("record_id", pl.col("first_known_at").alias("_first"))
-    touched = touched.join(earlier, on="record_id", how="left", maintain_order="left").with_columns(
-        pl.coalesce("_first", "first_known_at").alias("first_known_at")).drop("_first")
-    run_id = f"{run.run_id}/{place.key}/{day}"
-    aside.begin({"run_id": run_id, "kind": "replay", "run_date": day, "as_of": until, "started_at": now()})
-    work = work_place(place, touched, stored, aside, Tonight(day, until, run_id, run.house.settings, (), run.step))
-    aside.publish(Publication({"run_id": run_id, "outcome": "ok", "n_signals": work.n_signals, "n_warnings": work.n_warnings},
-                              [w for w in work.writes if w.frame.height], [x for x in work.lake if x.frame.height], work.deletes, known_to=until))
-
-
-def _became_known(house: Warehouse, place: Place, known: str, since: datetime | None, until: datetime) -> pl.DataFrame:
-    """The records whose current revision changed between the two moments, as they stood at the later one."""
-    moment = until if known == "then" else datetime(9999, 1, 1, tzinfo=until.tzinfo)
-    rows = house.as_of(moment, place.sources).collect()
-    if known == "now":
-        rows = rows.with_columns(pl.col("created_at").alias("known_at"))
-    first = house.dataset("revisions", moment, place.sources).group_by("record_id").agg(pl.col("known_at").min().alias("first_known_at")).collect() \
-        if known == "then" else rows.select("record_id", pl.col("created_at").alias("first_known_at"))
-    rows = rows.filter((pl.col("known_at") <= until) & ((pl.col("known_at") > since) if since is not None else pl.lit(True)))
-    return rows.select(list(REVISIONS)).join(first, on="record_id", how="left").with_columns(pl.col("first_known_at").cast(MOMENT)).sort("record_id")
-
-
-def _keep(run: Run, aside: Warehouse, days: list[Date]) -> int:
-    """What the replay said, into the replay tables of the live house, in one transaction."""
-    writes = []
-    for table, into in TABLES.items():
-        rows = aside.read(table)
-        if table == "series":
-            rows = rows.filter(pl.col("date").is_between(days[0], days[-1]))
-        lists = [c for c, t in rows.schema.items() if isinstance(t, pl.List)]
-        rows = rows.drop("run_id", strict=False).with_columns(pl.lit(run.run_id).alias("run_id"))
-        writes.append(Write(into, rows.select(*(c for c in rows.columns if c not in lists), *lists), "insert"))
-    keep_replay(run.house.warehouse, run.run_id, writes)
-    return writes[0].frame.height
-
-
+def _one_day(run: Run, place: Place, aside: Warehouse, tonight: Tonight, revisions: pl.DataFrame) -> None:
+    with run.step("known"):
+        touched, stored = touched_records(aside, revisions, tonight.as_of, place.sources, unworked=True)
+    aside.begin({"run_id": tonight.run_id, "kind": "replay", "run_date": tonight.day, "as_of": tonight.as_of, "started_at": now()})
+    delivered = run.house.warehouse.read("select distinct source_id from batch where run_date <= :day", day=tonight.day)["source_id"].to_list()
+    speaking = [s for s in place.sources if s in delivered]
+    work = work_place(place, touched, stored, aside, tonight, rules_only=bool(speaking) and all(s in tonight.quiet for s in speaking))
+    with run.step("publish"):
+        aside.publish(Publication({"run_id": tonight.run_id, "outcome": "ok", "n_signals": work.n_signals, "n_warnings": work.n_warnings},
+                                  [w for w in work.writes if w.frame.height], [x for x in work.lake if x.frame.height], work.deletes,
+                                  known_to=tonight.as_of))
+    with run.step("compact"):
+        aside.compact(tonight.run_id)

@@ -20,6 +20,7 @@ from transforms.canonical import LINEAGE, RECORD
 from transforms.counts import count_changes
 from transforms.entities import normalise_respondent
 from transforms.matters import MEMBER, SIGNAL, find_matters
+from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
@@ -27,7 +28,7 @@ from warehouse.store import Warehouse
 #: What the night reads of a record that it does not work anew.
 RECENT = ("record_id", "source_id", "local_date", "created_at", "title", "content", "record_type", "status", "respondent_name", "caller_key",
           "address_masked", "community", "city", "district", "street_code", "fine_place", "coarse_place", "problem_code", "problem_name",
-          "problem_id", "incident_id", "row_hash", "first_known_at", "due_at", "signed_at", "first_reply_at")
+          "problem_id", "incident_id", "row_hash", "first_known_at", "due_at", "signed_at", "first_reply_at", "worked_revision")
 RECORD_ROW = (*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "problem_code", "problem_name",
               "problem_id", "incident_id", "worked_revision", "flags", "run_id", *LINEAGE)
 
@@ -47,7 +48,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Tonight:
-    """The run a place is worked in. `quiet`: sources whose batch is withheld; `step` times a stage by name."""
+    """The run a place is worked in. `quiet`: sources whose batch is withheld; `step` times a stage by name; `night_no` grows from run to run."""
 
     day: date
     as_of: datetime
@@ -55,6 +56,7 @@ class Tonight:
     settings: Settings
     quiet: Sequence[str]
     step: Callable
+    night_no: int
 
 
 def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house: Warehouse, tonight: Tonight, rules_only: bool = False) -> Work:
@@ -67,15 +69,16 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     work = Work()
     with tonight.step("classify"):
         rows = _carried(_classified(place.with_places(touched), before, place), before)
-        since = tonight.day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
-        recent = _recent(house, place, since, touched["record_id"])
+        recent = _recent(house, place, window_start(place, tonight.day), touched["record_id"])
         rows = _found(rows, recent, place, house, tonight, work)
     with tonight.step("link"):
-        rows, recent = _linked(rows, recent, place, tonight, work)
+        rows, recent, moved = _linked(rows, recent, place, tonight, work)
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
     work.writes.append(Write("record", _record_rows(rows, tonight.run_id), "upsert"))
+    work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
+                                         how="vertical_relaxed"), before, tonight.as_of, tonight.night_no)
     whole = pl.concat([recent.select(RECENT), rows.select(RECENT)], how="vertical_relaxed")
     whole = whole.with_columns(normalise_respondent(whole["respondent_name"]).alias("respondent_key"))
     with tonight.step("detect"):
@@ -87,6 +90,11 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         told = _told(place, signals, members, found, whole, house, tonight)
     _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
     return work
+
+
+def window_start(place: Place, day: date) -> date:
+    """The first local date of the records that a night of that day looks at though they are not new."""
+    return day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
 
 
 def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight) -> Detection:
@@ -149,8 +157,9 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Wareho
         pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_name")
 
 
-def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Tonight, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Tonight's records linked with what is open; both frames with their incidents as they are now."""
+def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Tonight,
+            work: Work) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Tonight's records linked with what is open; both frames with their incidents as they are now, and those of the second that have another."""
     new = rows.filter(pl.col("worked_revision").is_null())
     old = pl.concat([recent.select(RECENT), rows.filter(pl.col("worked_revision").is_not_null()).select(RECENT)], how="vertical_relaxed")
     links = link(new, old, [s for s, m in place.mappings.items() if m.problems == "category"])
@@ -158,17 +167,17 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Ton
     gone = dict(links.merged.iter_rows())
     now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)
     rows = rows.with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
-    changed = recent.filter(pl.col("record_id").is_in(list(moved)))
     recent = recent.with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
+    changed = recent.filter(pl.col("record_id").is_in(list(moved)))
     if changed.height:
-        work.writes.append(Write("record", recent.filter(pl.col("record_id").is_in(list(moved))).select("record_id", "incident_id"), "update"))
+        work.writes.append(Write("record", changed.select("record_id", "incident_id", pl.lit(tonight.run_id).alias("run_id")), "update"))
     touched = {*moved.values(), *rows["incident_id"].drop_nulls().to_list()}
     whole = pl.concat([recent.select(RECENT), rows.select(RECENT)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
     work.writes.append(Write("incident", _incident_rows(whole, tonight.run_id), "upsert"))
     if links.merged.height:
         work.writes.append(Write("incident", links.merged.select("incident_id", pl.col("into").alias("merged_into"),
                                                                  pl.lit(tonight.run_id).alias("run_id")), "upsert"))
-    return rows, recent
+    return rows, recent, changed.select(list(WORKED))
 
 
 def _incident_rows(whole: pl.DataFrame, run_id: str) -> pl.DataFrame:
@@ -307,6 +316,7 @@ def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detectio
     """Rows of series, warnings, notices and metrics."""
     work.n_signals, work.n_warnings = signals.height, told.raised
     work.expected_false_alarms = found.expected_false_alarms
+    work.lake += told_writes(place.key, told.warnings, told.records, tonight.day, tonight.as_of, tonight.night_no)
     work.writes += [Write("warning", told.warnings, "upsert"), Write("warning_record", told.records, "replace", ("warning_id",)),
                     Write("warning_event", told.events, "ignore"), Write("metric", told.metrics, "replace", ("metric", "grain", "key"))]
     if found is not NOTHING:

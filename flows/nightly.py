@@ -144,7 +144,7 @@ def work(run: Run, settled: list[Settled], quiet: list[str]) -> list[Work]:
             new = pl.concat(frames) if frames else pl.DataFrame()
             touched, before = touched_records(house, new, run.as_of, place.sources, unworked=True)
         silent = [s for s in quiet if s in place.sources]
-        tonight = Tonight(run.day, run.as_of, run.run_id, run.house.settings, silent, run.step)
+        tonight = Tonight(run.day, run.as_of, run.run_id, run.house.settings, silent, run.step, house.night_no())
         out.append(work_place(place, touched, before, house, tonight, rules_only=all(s in silent for s in _speaking(run, place.sources))))
     return out
 

@@ -2,17 +2,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 #: A cell is a problem in a place; its fine place lies in its coarse one.
 CELL = ("source_id", "problem_code", "fine_place", "coarse_place", "date")
 #: A record in one of these states stands for no complaint.
 NOT_COUNTED = ("void",)
 
 
-def cell_of(records: pl.DataFrame) -> pl.DataFrame:
+def cell_of(records: Frame) -> Frame:
     """(record_id, *CELL): where a record counts; records without a problem or in a void state count nowhere."""
     return records.filter(pl.col("problem_code").is_not_null() & ~pl.col("status").is_in(NOT_COUNTED)).select(
         "record_id", "source_id", "problem_code", "fine_place", "coarse_place", pl.col("local_date").alias("date"))

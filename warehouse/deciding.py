@@ -1,11 +1,8 @@
-"""Dated decisions of people, and what a replay said: small writes of their own transaction, outside a night's publication."""
-from collections.abc import Sequence
-
+"""Dated decisions of people: small writes of their own transaction, outside a night's publication."""
 import polars as pl
 
 from warehouse import bulk, tables
 from warehouse.engine import writing
-from warehouse.publication import Write
 from warehouse.store import Warehouse
 
 
@@ -14,11 +11,3 @@ def decide(warehouse: Warehouse, decisions: pl.DataFrame) -> None:
     with writing(warehouse.engine) as connection:
         bulk.write(connection, tables.decision, decisions, "ignore")
 
-
-def keep_replay(warehouse: Warehouse, run_id: str, writes: Sequence[Write]) -> None:
-    """Keeps what a replay said in the replay tables, all or nothing; a replay that is kept again takes the place of itself."""
-    with writing(warehouse.engine) as connection:
-        for write in writes:
-            table = tables.metadata.tables[write.table]
-            connection.execute(table.delete().where(table.c.run_id == run_id))
-            bulk.write(connection, table, write.frame, "insert")

@@ -18,16 +18,19 @@ import polars as pl
 
 from transforms.canonical import ISSUES, LINEAGE, MOMENT, RECORD
 from warehouse.files import folder, sync_file, sync_folder, write_whole
+from warehouse.journal import JOURNAL
 from warehouse.publication import LakeWrite
 
 REVISIONS: dict[str, Any] = {**RECORD, **LINEAGE, "row_hash": pl.String, "issues": ISSUES,
                              "revision_no": pl.Int32, "known_at": MOMENT}
 COUNTS: dict[str, Any] = {"source_id": pl.String, "problem_code": pl.String, "fine_place": pl.String,
                           "coarse_place": pl.String, "date": pl.Date, "known_at": MOMENT, "n": pl.Int64}
-SCHEMAS = {"revisions": REVISIONS, "counts": COUNTS}
+SCHEMAS = {"revisions": REVISIONS, "counts": COUNTS, **JOURNAL}
 UNDATED = "all"
 #: Rows are kept in this order: what is read together lies together, and the same rows give the same bytes.
-ORDER = {"revisions": ("record_id", "revision_no"), "counts": ("date", "problem_code", "fine_place", "coarse_place", "known_at")}
+ORDER = {"revisions": ("record_id", "revision_no"), "counts": ("date", "problem_code", "fine_place", "coarse_place", "known_at"),
+         "worked": ("record_id", "known_at", "night_no"), "warnings": ("warning_id", "known_at", "night_no"),
+         "warning_records": ("warning_id", "known_at", "night_no", "record_id")}
 
 
 @dataclass(frozen=True)

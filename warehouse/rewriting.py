@@ -37,7 +37,7 @@ def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, keep: pl.Exp
     return gone
 
 
-def compact(warehouse: Warehouse, run_id: str, at_least: int = 16, datasets: Sequence[str] = ("revisions", "counts")) -> int:
+def compact(warehouse: Warehouse, run_id: str, at_least: int = 16, datasets: Sequence[str] = ("revisions", "counts", "worked")) -> int:
     """Makes one file of each partition that has `at_least` files; returns how many files fewer there are.
 
     No row changes, so no reader sees a difference; cost is bounded by the partitions that grew. To be called under the lock.

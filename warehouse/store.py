@@ -14,6 +14,7 @@ from transforms.canonical import MOMENT
 from transforms.revisions import current_view
 from warehouse import bulk, migrate, tables
 from warehouse.engine import make_engine, snapshot, writing
+from warehouse.journal import WARNING, WARNING_RECORD, WORKED, last_of
 from warehouse.lake import COUNTS, REVISIONS, SCHEMAS, Lake, LakeFile
 from warehouse.landing import Landing
 from warehouse.locks import LockLost, advisory_lock, file_lock, still_held
@@ -252,15 +253,35 @@ class Warehouse:
         cell = [c for c in COUNTS if c not in ("known_at", "n")]
         return rows.group_by(cell).agg(pl.col("n").sum()).filter(pl.col("n") != 0).sort(cell).collect()
 
+    def worked(self, as_of: datetime, sources: Sequence[str] | None = None, since: date | None = None) -> pl.LazyFrame:
+        """What the nights known at `as_of` made of each record (`journal.WORKED`), in no order; with `since`, of records of that local
+        date on. Reads the months from `since` on and no others."""
+        with self.engine.connect() as connection:
+            files = _files(connection, "worked", as_of, sources, since)
+        rows = self.lake.scan("worked", files["path"].to_list()).filter(pl.col("known_at") <= as_of)
+        last = last_of(rows, "record_id", [*WORKED, "gone"]).filter(~pl.col("gone")).drop("gone")
+        return last if since is None else last.filter(pl.col("local_date") >= since)
+
+    def told(self, as_of: datetime, place: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The warnings of a place as the nights known at `as_of` left them, and their records (columns of the tables but run_id)."""
+        rows, records = (self.dataset(name, as_of, [place]).filter(pl.col("known_at") <= as_of) for name in ("warnings", "warning_records"))
+        last = records.select("warning_id", "known_at", "night_no").unique().sort("known_at", "night_no").group_by("warning_id").last()
+        behind = records.join(last, on=["warning_id", "known_at", "night_no"], how="semi").select(list(WARNING_RECORD))
+        return last_of(rows, "warning_id", WARNING).sort("warning_id").collect(), behind.sort("warning_id", "record_id").collect()
+
+    def night_no(self) -> int:
+        """How many runs have begun here: a number that grows from run to run."""
+        return int(self.read("select count(*) as n from run")["n"][0])
+
     def dataset(self, name: str, as_of: datetime | None = None, sources: Sequence[str] | None = None,
-                since: date | None = None, newest: bool = False) -> pl.LazyFrame:
+                since: date | None = None, newest: bool = False, known_after: datetime | None = None) -> pl.LazyFrame:
         """The rows of any dataset of the lake, from files whose knowledge begins at `as_of` or earlier, oldest first.
 
-        Rows without a `known_at` count as known at the as-of of the run that wrote them. `newest`: only from the last known
+        `known_after`: only files with knowledge from after that moment. Rows without a `known_at` count as known at the as-of of the run that wrote them. `newest`: only from the last known
         file of each source and month, for a state of which the last is wanted. Without any such file: no columns.
         """
         with self.engine.connect() as connection:
-            files = _files(connection, name, as_of, sources, since)
+            files = _files(connection, name, as_of, sources, since, known_after)
         if newest:
             files = files.unique(["source_id", "month"], keep="last", maintain_order=True)
         return self.lake.scan(name, files["path"].to_list()) if files.height or name in SCHEMAS else pl.LazyFrame()
@@ -420,12 +441,15 @@ def by_ids(connection: sa.Connection, query: str, ids: Sequence[str] | pl.Series
 
 
 def _files(connection: sa.Connection, dataset: str, known_to: datetime | None, sources: Sequence[str] | None = None,
-           since: date | None = None) -> pl.DataFrame:
+           since: date | None = None, known_after: datetime | None = None) -> pl.DataFrame:
     """The lake files that can hold rows of these sources known at the moment: path, source_id, month, as they became known."""
     where, given = ["dataset = :dataset"], {"dataset": dataset}
     if known_to is not None:
         where.append("(known_from is null or known_from <= :known_to)")
         given["known_to"] = known_to  # type: ignore[assignment]
+    if known_after is not None:
+        where.append("(known_to is null or known_to > :known_after)")
+        given["known_after"] = known_after  # type: ignore[assignment]
     if since is not None:
         where.append("month >= :month")
         given["month"] = since.strftime("%Y-%m")

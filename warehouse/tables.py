@@ -189,19 +189,28 @@ warning_event = sa.Table(
     sa.Column("done_by", Text), sa.Column("changes", Json), sa.Column("note", Text), sa.Column("run_id", Text),
     sa.Index(None, "warning_id"),
 )
-notice = sa.Table(
-    "notice", metadata, key("notice_id"),
-    sa.Column("raised_on", Date, nullable=False), sa.Column("as_of", Moment, nullable=False), sa.Column("kind", Text, nullable=False),
-    sa.Column("code", Text), sa.Column("source_id", Text), sa.Column("problem_code", Text), sa.Column("place", Text),
-    sa.Column("n_records", Integer), sa.Column("n_callers", Integer), sa.Column("summary", Text),
-    sa.Column("details", Json), sa.Column("lang", Text), sa.Column("run_id", Text, nullable=False),
-    sa.Index(None, "raised_on"),
-)
-metric = sa.Table(
-    "metric", metadata, key("metric"), key("period_start", Date), key("period_end", Date), key("grain"), key("key"),
-    sa.Column("numerator", Double), sa.Column("denominator", Double), sa.Column("value", Double), sa.Column("low", Double),
-    sa.Column("high", Double), sa.Column("mature", Boolean), sa.Column("as_of", Moment, nullable=False), sa.Column("run_id", Text),
-)
+
+
+def _notice(*head: sa.Column) -> list:
+    return [
+        *head, key("notice_id"),
+        sa.Column("raised_on", Date, nullable=False), sa.Column("as_of", Moment, nullable=False), sa.Column("kind", Text, nullable=False),
+        sa.Column("code", Text), sa.Column("source_id", Text), sa.Column("problem_code", Text), sa.Column("place", Text),
+        sa.Column("n_records", Integer), sa.Column("n_callers", Integer), sa.Column("summary", Text),
+        sa.Column("details", Json), sa.Column("lang", Text),
+    ]
+
+
+def _metric(*head: sa.Column) -> list:
+    return [
+        *head, key("metric"), key("period_start", Date), key("period_end", Date), key("grain"), key("key"),
+        sa.Column("numerator", Double), sa.Column("denominator", Double), sa.Column("value", Double), sa.Column("low", Double),
+        sa.Column("high", Double), sa.Column("mature", Boolean), sa.Column("as_of", Moment, nullable=False),
+    ]
+
+
+notice = sa.Table("notice", metadata, *_notice(), sa.Column("run_id", Text, nullable=False), sa.Index(None, "raised_on"))
+metric = sa.Table("metric", metadata, *_metric(), sa.Column("run_id", Text))
 
 # ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
 
@@ -209,6 +218,14 @@ replay_warning = sa.Table("replay_warning", metadata, *_warning(key("run_id")))
 replay_warning_record = sa.Table("replay_warning_record", metadata, key("run_id"), key("warning_id"), key("record_id"),
                                  sa.Column("role", Text, nullable=False), sa.Column("known_at", Moment), sa.Column("since", Date))
 replay_series = sa.Table("replay_series", metadata, *_series(key("run_id")))
+replay_record = sa.Table(
+    "replay_record", metadata, key("run_id"), key("record_id"),
+    sa.Column("source_id", Text, nullable=False), sa.Column("local_date", Date, nullable=False), sa.Column("status", Text, nullable=False),
+    sa.Column("fine_place", Text), sa.Column("coarse_place", Text),
+    sa.Column("problem_code", Text), sa.Column("problem_id", Text), sa.Column("incident_id", Text),
+)
+replay_notice = sa.Table("replay_notice", metadata, *_notice(key("run_id")))
+replay_metric = sa.Table("replay_metric", metadata, *_metric(key("run_id")))
 
 # ---- what was purged -----------------------------------------------------------------------------------------------------------
 
