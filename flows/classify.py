@@ -1,6 +1,6 @@
 """Which problem each record is about: the taxonomy's, the source's own category, or one that was found."""
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -68,21 +68,20 @@ class Found:
 NOTHING_FOUND = pl.DataFrame(schema={"record_id": pl.String, "problem_id": pl.String, "problem_name": pl.String})
 
 
-def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, state: bytes | None, place: Place, day: date, run_id: str) -> Found:
+def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, with_texts: Callable[[pl.DataFrame], pl.DataFrame], state: bytes | None, place: Place, day: date, run_id: str) -> Found:
     """Problems that the taxonomy does not have, among what it leaves over.
 
-    left: tonight's records without a problem. earlier: those of the last `FIT_DAYS` days that are neither in `left`. state: what
-    an earlier night kept. A problem's id derives from the record that founded it and stays.
+    left: tonight's records without a problem. earlier: those of the last `FIT_DAYS` days that are neither in `left`, without texts, which
+    `with_texts` adds. state: what an earlier night kept. A problem's id derives from the record that founded it and stays.
     """
     refit = day.weekday() == REFIT_WEEKDAY or state is None
-    whole = pl.concat([earlier.select("record_id", "title", "content", "created_at", "row_hash"),
-                       left.select("record_id", "title", "content", "created_at", "row_hash")])
-    if left.is_empty() or (state is None and whole.height < LEAST_LEFT):
+    if left.is_empty() or (state is None and earlier.height + left.height < LEAST_LEFT):
         return Found(NOTHING_FOUND, (), ())
-    whole = whole.sort("created_at", "row_hash", "record_id")
     kept = joblib.load(io.BytesIO(state)) if state else {"model": None, "ids": {}}
     if not refit:
         return Found(_named(left, kept["model"].predict(left), kept), (), ())
+    columns = ("record_id", "title", "content", "created_at", "row_hash")
+    whole = pl.concat([with_texts(earlier).select(columns), left.select(columns)]).sort("created_at", "row_hash", "record_id")
     model = ProblemClusterer(random_state=0).fit(whole, previous=kept["model"])
     ids = dict(kept["ids"])
     labelled = whole.with_columns(pl.Series("_label", model.labels_, dtype=pl.Int64))

@@ -13,22 +13,18 @@ from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection
 from flows.link import link
 from flows.places import Place
 from flows.warn import OPEN, Told, shown, tell
+from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
 from policy.catalogue import say
 from policy.matters import several_callers
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.canonical import LINEAGE, RECORD
 from transforms.counts import count_changes
-from transforms.entities import normalise_respondent
 from transforms.matters import MEMBER, SIGNAL, find_matters
 from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
-#: What the night reads of a record that it does not work anew.
-RECENT = ("record_id", "source_id", "local_date", "created_at", "title", "content", "record_type", "status", "respondent_name", "caller_key",
-          "address_masked", "community", "city", "district", "street_code", "fine_place", "coarse_place", "problem_code", "problem_name",
-          "problem_id", "incident_id", "row_hash", "first_known_at", "due_at", "signed_at", "first_reply_at", "worked_revision")
 RECORD_ROW = (*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "problem_code", "problem_name",
               "problem_id", "incident_id", "worked_revision", "flags", "run_id", *LINEAGE)
 
@@ -69,25 +65,25 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     work = Work()
     with tonight.step("classify"):
         rows = _carried(_classified(place.with_places(touched), before, place), before)
-        recent = _recent(house, place, window_start(place, tonight.day), touched["record_id"])
-        rows = _found(rows, recent, place, house, tonight, work)
+        recent = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
+        window = Window(house, touched.select("record_id", *TEXTS))
+        rows = _found(rows, recent, window, place, tonight, work)
     with tonight.step("link"):
-        rows, recent, moved = _linked(rows, recent, place, tonight, work)
+        rows, recent, moved = _linked(rows, recent, window, place, tonight, work)
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
     work.writes.append(Write("record", _record_rows(rows, tonight.run_id), "upsert"))
     work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
                                          how="vertical_relaxed"), before, tonight.as_of, tonight.night_no)
-    whole = pl.concat([recent.select(RECENT), rows.select(RECENT)], how="vertical_relaxed")
-    whole = whole.with_columns(normalise_respondent(whole["respondent_name"]).alias("respondent_key"))
+    whole = with_respondent_keys(pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed"))
     with tonight.step("detect"):
         seen = whole.filter(pl.col("local_date") <= tonight.day)
         counts = _counts(house, place, changes, tonight)
         found = NOTHING if rules_only else _detected(place, counts, seen, tonight)
-        signals, members = _with_rules(found, seen, place, tonight)
+        signals, members = _with_rules(found, seen, window, place, tonight)
     with tonight.step("warn"):
-        told = _told(place, signals, members, found, whole, house, tonight)
+        told = _told(place, signals, members, found, whole, window, tonight)
     _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
     return work
 
@@ -102,14 +98,6 @@ def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: T
     cells = cells_tonight(counts, place, tonight.day, quiet.select("problem_code", "fine_place", "coarse_place").unique())
     budget = tonight.settings
     return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week, budget.per_series, tonight.quiet)
-
-
-def _recent(house: Warehouse, place: Place, since: date, without: pl.Series) -> pl.DataFrame:
-    names = {f"s{i}": s for i, s in enumerate(place.sources)}
-    slots = ", ".join(f":{n}" for n in names)
-    rows = house.read(f"select {', '.join(RECENT)} from record where source_id in ({slots}) and local_date >= :since order by record_id",
-                      since=since, **names)
-    return rows.filter(~pl.col("record_id").is_in(without.implode()))
 
 
 #: What a record's problem is read from; where none of it changed, the problem stays what it was.
@@ -137,15 +125,15 @@ def _carried(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
                              pl.when(keeps).then("_name").otherwise("problem_name").alias("problem_name")).drop("_code", "_name")
 
 
-def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Warehouse, tonight: Tonight, work: Work) -> pl.DataFrame:
+def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Place, tonight: Tonight, work: Work) -> pl.DataFrame:
     left = rows.filter(pl.col("problem_code").is_null())
     if left.is_empty():
         return rows
     earlier = recent.filter((pl.col("problem_code").is_null() | pl.col("problem_code").str.starts_with("found:"))
                             & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
-    kept = house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
+    kept = window.house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
     state = kept["state"][-1] if "state" in kept.columns and kept.height else None
-    found = found_problems(left, earlier, state, place, tonight.day, tonight.run_id)
+    found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.run_id)
     work.writes += found.writes
     work.lake += found.lake
     new = found.records.rename({"problem_id": "_id", "problem_name": "_name"})
@@ -157,12 +145,12 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Wareho
         pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_name")
 
 
-def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Tonight,
+def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Place, tonight: Tonight,
             work: Work) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Tonight's records linked with what is open; both frames with their incidents as they are now, and those of the second that have another."""
     new = rows.filter(pl.col("worked_revision").is_null())
-    old = pl.concat([recent.select(RECENT), rows.filter(pl.col("worked_revision").is_not_null()).select(RECENT)], how="vertical_relaxed")
-    links = link(new, old, [s for s, m in place.mappings.items() if m.problems == "category"])
+    old = pl.concat([recent.select(LIGHT), rows.filter(pl.col("worked_revision").is_not_null()).select(LIGHT)], how="vertical_relaxed")
+    links = link(new, window.with_texts(old), [s for s, m in place.mappings.items() if m.problems == "category"])
     moved = dict(links.records.iter_rows())
     gone = dict(links.merged.iter_rows())
     now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)
@@ -172,24 +160,25 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Ton
     if changed.height:
         work.writes.append(Write("record", changed.select("record_id", "incident_id", pl.lit(tonight.run_id).alias("run_id")), "update"))
     touched = {*moved.values(), *rows["incident_id"].drop_nulls().to_list()}
-    whole = pl.concat([recent.select(RECENT), rows.select(RECENT)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
-    work.writes.append(Write("incident", _incident_rows(whole, tonight.run_id), "upsert"))
+    whole = pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
+    work.writes.append(Write("incident", _incident_rows(whole, window, tonight.run_id), "upsert"))
     if links.merged.height:
         work.writes.append(Write("incident", links.merged.select("incident_id", pl.col("into").alias("merged_into"),
                                                                  pl.lit(tonight.run_id).alias("run_id")), "upsert"))
     return rows, recent, changed.select(list(WORKED))
 
 
-def _incident_rows(whole: pl.DataFrame, run_id: str) -> pl.DataFrame:
-    """What is known of an incident from the records of the open window."""
+def _incident_rows(whole: pl.DataFrame, window: Window, run_id: str) -> pl.DataFrame:
+    """What is known of an incident from the records of the open window; its title is that of the first."""
     ordered = whole.sort("created_at", "row_hash", "record_id")
+    titles = window.with_texts(ordered.unique("incident_id", keep="first", maintain_order=True).select("incident_id", "record_id")).select(
+        "incident_id", pl.coalesce("title", pl.col("content").str.slice(0, 40)).alias("title"))
     return ordered.group_by("incident_id", maintain_order=True).agg(
         pl.coalesce("fine_place", "coarse_place").drop_nulls().first().alias("place"),
         pl.col("problem_code").drop_nulls().mode().sort().first(), pl.col("respondent_name").drop_nulls().mode().sort().first().alias("respondent"),
-        pl.coalesce("title", pl.col("content").str.slice(0, 40)).first().alias("title"), pl.col("local_date").min().alias("first_seen"),
-        pl.col("local_date").max().alias("last_seen"), pl.len().cast(pl.Int64).alias("n_records"),
+        pl.col("local_date").min().alias("first_seen"), pl.col("local_date").max().alias("last_seen"), pl.len().cast(pl.Int64).alias("n_records"),
         pl.col("caller_key").drop_nulls().n_unique().cast(pl.Int64).alias("n_callers"), pl.col("record_id").first().alias("founded_by"),
-    ).with_columns(pl.lit(run_id).alias("run_id")).sort("incident_id")
+    ).join(titles, on="incident_id", how="left").with_columns(pl.lit(run_id).alias("run_id")).sort("incident_id")
 
 
 def _record_rows(rows: pl.DataFrame, run_id: str) -> pl.DataFrame:
@@ -206,10 +195,10 @@ def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Toni
     return pl.concat([stored.select(*cell, "n"), new]).group_by(cell).agg(pl.col("n").sum()).filter(pl.col("n") != 0).sort(cell)
 
 
-def _with_rules(found: Detection, seen: pl.DataFrame, place: Place, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _with_rules(found: Detection, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The signals, and beside them what one or a few records say by rule: sentinels and clusters."""
     age = tonight.settings.sentinel_days
-    fresh = seen.filter(pl.col("created_at") > pl.lit(tonight.as_of) - pl.duration(days=age))
+    fresh = window.with_texts(seen.filter(pl.col("created_at") > pl.lit(tonight.as_of) - pl.duration(days=age)))
     rules = sentinel_rules(tonight.day)
     hits = fresh.with_columns(match(fresh.select("title", "content"), rules).alias("rule")).filter(pl.col("rule").is_not_null())
     told = [s for s, m in place.mappings.items() if m.problems == "taxonomy"]
@@ -219,7 +208,7 @@ def _with_rules(found: Detection, seen: pl.DataFrame, place: Place, tonight: Ton
         pl.when(pl.col("source_id").is_in(told)).then(stands_for).otherwise("problem_code").alias("problem_code"), "fine_place", "coarse_place",
         "respondent_key", "incident_id", pl.lit(1.0).alias("observed"), pl.lit(1).alias("window"), "rule")
     single = hits.select(pl.concat_str(pl.lit("sentinel:"), "record_id").alias("signal_id"), "record_id")
-    together, of_clusters = _clusters(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight)
+    together, of_clusters = _clusters(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), window, tonight)
     callers, of_callers = _several_callers(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight)
     signals = pl.concat([f.select((pl.col(c) if c in f.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
                          for f in (found.signals, sentinels, together, callers)]).sort("signal_id")
@@ -227,10 +216,15 @@ def _with_rules(found: Detection, seen: pl.DataFrame, place: Place, tonight: Ton
     return signals, members
 
 
-def _clusters(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _clusters(seen: pl.DataFrame, window: Window, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What the cluster rules say of records that became known lately, as signals and their records."""
-    open_ = seen.rename({"respondent_key": "respondent"}).with_columns(pl.col("fine_place").alias("street"))
-    hits = clusters(open_, tonight.as_of, cluster_rules(tonight.day)).filter(
+    rules = cluster_rules(tonight.day)
+    first = tonight.day - timedelta(days=tonight.settings.sentinel_days + max(r.days for r in rules))
+    asked = [p for r in rules for p in r.problems]
+    code = pl.col("problem_code")
+    near = seen.filter((pl.col("local_date") >= first) & (code.is_in(asked) | code.str.split(".").list.first().is_in(asked)))
+    open_ = window.with_texts(near).rename({"respondent_key": "respondent"}).with_columns(pl.col("fine_place").alias("street"))
+    hits = clusters(open_, tonight.as_of, rules).filter(
         pl.col("last_at") > pl.lit(tonight.as_of) - pl.duration(days=tonight.settings.sentinel_days))
     named = hits.with_columns(pl.concat_str(pl.lit("cluster:"), "rule", pl.lit(":"), "by", pl.lit(":"), "key").alias("signal_id"))
     members = named.select("signal_id", pl.col("record_ids").alias("record_id")).explode("record_id")
@@ -268,27 +262,28 @@ def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame
 _WARNING_EXTRA = ("subject", "respondent_key", "incidents", "problems", "signals")
 
 
-def earlier_warnings(house: Warehouse, sources: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The place's warnings that can still be about something (all but merged), and their records."""
-    rows = house.select("warning", "status <> 'merged'")
-    rows = rows.filter(pl.col("source_ids").list.eval(pl.element().is_in(list(sources))).list.any().fill_null(False))
+def earlier_warnings(house: Warehouse, place: Place, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The place's warnings that tonight can still be about, and their records: not merged, and with a record or a word in the open window."""
+    given = {"since": window_start(place, day)}
+    alive = "status <> 'merged' and (last_seen is null or last_seen >= :since or updated_on >= :since)"
+    rows = house.select("warning", alive, **given)
+    rows = rows.filter(pl.col("source_ids").list.eval(pl.element().is_in(list(place.sources))).list.any().fill_null(False))
     told = [json.loads(e or "{}") for e in rows["evidence"].to_list()]
     schema: dict[str, Any] = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
               "signals": pl.List(pl.String)}
     extra = pl.DataFrame([{c: t.get(c) for c in _WARNING_EXTRA} for t in told], schema=schema)
     rows = pl.concat([rows, extra], how="horizontal") if rows.height else rows.with_columns(
         pl.lit(None, t).alias(c) for c, t in schema.items())
-    records = house.read("select r.warning_id, r.record_id from warning_record r join warning w using (warning_id) "
-                         "where w.status <> 'merged' order by 1, 2")
+    records = house.read(f"select r.warning_id, r.record_id from warning_record r join warning w using (warning_id) where {alive} order by 1, 2", **given)
     return rows, records.join(rows.select("warning_id"), on="warning_id", how="semi")
 
 
-def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, house: Warehouse,
+def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
           tonight: Tonight) -> Told:
-    earlier, earlier_records = earlier_warnings(house, place.sources)
+    earlier, earlier_records = earlier_warnings(window.house, place, tonight.day)
     if signals.is_empty() and earlier.is_empty():
         whole = whole.clear()
-    behind = _all_behind(whole, members, earlier, earlier_records, house)
+    behind = window.with_texts(_all_behind(whole, members, earlier, earlier_records, window.house))
     seen = behind.filter(pl.col("local_date") <= tonight.day)
     matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
                            found.streets)
@@ -305,8 +300,7 @@ def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFram
     outside = pl.DataFrame(schema=whole.schema)
     ids = sorted(set(earlier_records["record_id"].to_list()) - set(whole["record_id"].to_list()))
     if ids:
-        outside = house.records(pl.Series(ids, dtype=pl.String)).select(RECENT)
-        outside = outside.with_columns(normalise_respondent(outside["respondent_name"]).alias("respondent_key"))
+        outside = with_respondent_keys(house.records(pl.Series(ids, dtype=pl.String)).select(LIGHT))
     again = whole.join(earlier_records.select("record_id").unique(), on="record_id", how="semi")
     return pl.concat([inside, again, outside], how="vertical_relaxed").unique("record_id", keep="first", maintain_order=True)
 

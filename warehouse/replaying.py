@@ -13,6 +13,7 @@ from transforms.counts import cell_of
 from transforms.revisions import current_view
 from warehouse import bulk, tables
 from warehouse.engine import writing
+from warehouse.journal import worked_writes
 from warehouse.lake import REVISIONS
 from warehouse.publication import LakeWrite, Publication, Write
 from warehouse.store import STORED, Warehouse
@@ -61,15 +62,16 @@ def begin_at(aside: Warehouse, live: Warehouse, place: str, sources: Sequence[st
         live.worked(moment, sources, since).select("record_id").collect(), behind.select("record_id"),
         live.dataset("revisions", until, sources).filter(pl.col("known_at") > moment).select("record_id").collect()]).unique()
     worked = live.worked(moment, sources)
-    made = worked.join(wanted.lazy(), on="record_id", how="semi").select(
-        "record_id", "first_known_at", "fine_place", "coarse_place", "problem_code", "problem_name", "problem_id", "incident_id", "worked_revision").collect()
+    made = worked.join(wanted.lazy(), on="record_id", how="semi").collect()
+    own = ["first_known_at", "fine_place", "coarse_place", "problem_code", "problem_name", "problem_id", "incident_id", "worked_revision"]
     stood = current_view(live.revisions(made["record_id"], moment), moment)
     flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
-    rows = stood.join(made, on="record_id", how="inner").with_columns(flags.alias("flags")).select(
-        *RECORD, "revision_no", "known_at", *(c for c in made.columns if c != "record_id"), "row_hash", "flags", *LINEAGE).sort("record_id")
+    rows = stood.join(made.select("record_id", *own), on="record_id", how="inner").with_columns(flags.alias("flags")).select(
+        *RECORD, "revision_no", "known_at", *own, "row_hash", "flags", *LINEAGE).sort("record_id")
     counts = cell_of(worked).group_by("source_id", "problem_code", "fine_place", "coarse_place", "date").agg(pl.len().alias("n")).collect()
     counts = counts.with_columns(pl.lit(moment, MOMENT).alias("known_at"))
     lake = [LakeWrite("counts", s, part) for (s,), part in counts.sort("source_id").group_by("source_id", maintain_order=True)]
+    lake += worked_writes(made, made.clear(), moment, 0)
     for name in states:
         state = live.dataset(name, moment, [place], newest=True).collect()
         lake += [LakeWrite(name, place, state, "all")] if state.height else []

@@ -186,6 +186,11 @@ class Warehouse:
             found = by_ids(connection, "select r.* from {ids} i join record r on r.record_id = i.id", record_ids)
         return as_lists(found, tables.record).sort("record_id")
 
+    def texts(self, record_ids: pl.Series) -> pl.DataFrame:
+        """(record_id, title, content) of these records as the table `record` has them, in no order."""
+        with self.engine.connect() as connection:
+            return by_ids(connection, "select r.record_id, r.title, r.content from {ids} i join record r on r.record_id = i.id", record_ids)
+
     def revisions(self, record_ids: pl.Series, known_to: datetime | None = None) -> pl.DataFrame:
         """Every stored revision of these records from the lake (`REVISIONS`), by record and number.
 
