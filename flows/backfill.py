@@ -23,12 +23,14 @@ from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: E402
 
 from flows.classify import STATE  # noqa: E402
+from flows.compare import show_difference  # noqa: E402
 from flows.dates import end_of, now  # noqa: E402
 from flows.messages import BadUsage, tell  # noqa: E402
 from flows.night import Tonight, window_start, work_place  # noqa: E402
 from flows.places import Place, places_of  # noqa: E402
-from flows.running import House, Run, running, weisu_version  # noqa: E402
+from flows.running import House, Run, running  # noqa: E402
 from flows.settle import touched_records  # noqa: E402
+from flows.version import weisu_version  # noqa: E402
 from policy.catalogue import say  # noqa: E402
 from warehouse.publication import Publication  # noqa: E402
 from warehouse.replaying import became_known, begin_at, keep, known_now, nights, said, work_upon  # noqa: E402
@@ -39,7 +41,7 @@ from warehouse.store import Warehouse  # noqa: E402
 @flow(name="backfill", flow_run_name="backfill-{first}-{last}-{known}", persist_result=False)
 def backfill(first: Date, last: Date, source: str | None = None, known: Literal["then", "now"] = "then", dry_run: bool = False,
              run_id: str | None = None) -> State:
-    """Replays the days from first to last of a source's place, or of all places that have delivered."""
+    """Replays the days from first to last of a source's place, or of all places that have delivered. dry_run: says what would be kept, keeps nothing."""
     return runtime.contained(_backfill)(first, last, source, known, dry_run, run_id)
 
 
@@ -52,28 +54,25 @@ def _backfill(first: Date, last: Date, source: str | None, known: str, dry_run: 
         delivered = house.warehouse.batches()["source_id"].unique().sort().to_list()
         places = places_of(house.mappings, [source] if source else delivered)
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        if dry_run:
-            for place in places:
-                live = house.warehouse.read("select distinct run_date from batch where source_id = :s and run_date between :a and :b",
-                                            s=place.sources[0], a=first, b=last).height
-                tell(say("backfill.plan", lang, place=place.key, first=first, last=last, n=len(days), known=say(f"backfill.{known}", lang), live=live))
-            return Completed(message="dry run")
-        with running(house, "backfill", last, end_of(last, places[0].first.time_zone) if places else now(), tuple(delivered),
-                     {"first": first, "last": last, "known": known, "source": source}, run_id) as run:
-            told = sum(replay_place(run, place, days, known) for place in places)
-            row = run.ended("ok", n_warnings=told)
-            house.warehouse.end(row)
+        asked = {"first": first, "last": last, "known": known, "source": source, "dry_run": dry_run}
+        as_of = end_of(last, places[0].first.time_zone) if places else now()
+        with running(house, "backfill", last, as_of, tuple(delivered), asked, run_id) as run:
+            told = sum(replay_place(run, place, days, known, dry_run) for place in places)
+            house.warehouse.end(run.ended("ok", n_warnings=told))
             run.stored = True
-        tell(say("backfill.done", lang, n=len(days), w=told, run=run.run_id))
-        return Completed(message=f"{len(days)} days replayed, {told} warnings")
+        if dry_run:
+            tell(say("backfill.dry", lang, n=len(days), w=told))
+        else:
+            tell(say("backfill.done", lang, n=len(days), w=told, run=run.run_id))
+        return Completed(message=f"{len(days)} days replayed, {told} warnings" + (", nothing kept" if dry_run else ""))
     finally:
         house.warehouse.close()
 
 
 @task(name="replay", task_run_name="replay-{place.key}", cache_policy=NO_CACHE)
 @runtime.contained
-def replay_place(run: Run, place: Place, days: list[Date], known: str) -> int:
-    """Replays one place day by day and keeps what it said; returns the number of warnings."""
+def replay_place(run: Run, place: Place, days: list[Date], known: str, dry_run: bool = False) -> int:
+    """Replays one place day by day and keeps what it said, or says how it differs from what was told; returns the number of warnings."""
     folder = _folder(run, place, days, known)
     aside = Warehouse(Settings(home=folder, database_url=""))
     aside.upgrade()
@@ -81,16 +80,21 @@ def replay_place(run: Run, place: Place, days: list[Date], known: str) -> int:
         _one_day(run, place, aside, Tonight(day, moment, f"{run.run_id}/{place.key}/{day}", run.house.settings, quiet, run.step, aside.night_no()),
                  revisions)
     told = said(aside, days)
-    keep(run.house.warehouse, run.run_id, told)
     aside.close()
-    shutil.rmtree(folder)
+    if dry_run:
+        show_difference(run.house, place, days, told)
+    else:
+        keep(run.house.warehouse, run.run_id, told)
+        shutil.rmtree(folder)
     return told["warning"].height
 
 
 def _folder(run: Run, place: Place, days: list[Date], known: str) -> Path:
     """A replay's own home: the same question over the same knowledge finds its half-done answer again."""
-    stored = run.house.warehouse.read("select count(*) as n from revision")["n"][0] if known == "now" else 0
-    about = f"{place.key}|{days[0]}|{days[-1]}|{known}|{stored}|{weisu_version()}"
+    stored = run.house.warehouse.read("select count(*) as n from revision")["n"][0]
+    settings = run.house.settings.model_dump_json(include={"false_alarms_per_week", "per_series", "series_days", "sentinel_days", "max_warnings"})
+    rules = "".join(m.model_dump_json() for m in place.mappings.values())
+    about = f"{place.key}|{days[0]}|{days[-1]}|{known}|{stored}|{weisu_version()}|{settings}|{rules}"
     return run.house.settings.home / "replay" / blake2b(about.encode(), digest_size=8).hexdigest()
 
 

@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 from flows.messages import BAD_USAGE, EXIT, BadUsage, print_json, tell
 
 app = App(name="weisu", help="From a hotline's records to warnings, every night (未诉先办).", version_flags=["--version"],
-          version=lambda: __import__("flows.running", fromlist=["weisu_version"]).weisu_version())
+          version=lambda: __import__("flows.version", fromlist=["weisu_version"]).weisu_version())
 db = App(name="db", help="The database.")
 sources = App(name="sources", help="Sources and their mappings.")
 quarantine = App(name="quarantine", help="Rows that broke the contract.")
@@ -286,7 +286,8 @@ def backfill(*, from_: Annotated[Date, Parameter(name="--from")], to: Date, sour
     to: The last day.
     source: A source of the place to be replayed; all places by default.
     known: What counts as known.
-    dry_run: Say what would be replayed, and stop.
+    dry_run: Replay and say what would be kept and how it differs from what was told, but keep nothing; asked again without it, the days
+        are not worked twice.
     """
     from flows import runtime
     from flows.backfill import backfill as flow

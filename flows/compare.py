@@ -3,7 +3,7 @@
 Warnings are the same one by id, else by their records: a replay may found a matter on an earlier record, or raise it on another day.
 """
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.messages import BadUsage, print_json
-from flows.places import places_of
+from flows.places import Place, places_of
 from flows.running import House
 from policy.catalogue import say
+from transforms.entities import normalise_respondent
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
@@ -23,6 +24,7 @@ from warehouse.store import Warehouse
 FIGURES = ("raised_on", "kind", "level", "problem_code", "place", "respondent", "observed", "expected", "p_value", "n_records", "n_callers")
 #: Two warnings with no id in common are one where they share this much of the smaller one's records.
 SHARED = 0.5
+CELL = ("series_id", "date", "observed", "expected", "alarm")
 WARNINGS: dict[str, Any] = {"change": pl.String, "one": pl.String, "other": pl.String, "title": pl.String, "differs": pl.List(pl.String)}
 
 
@@ -38,11 +40,24 @@ class Said:
     records: pl.DataFrame
     cells: pl.DataFrame
 
-    def of(self, sources: Sequence[str] | None) -> "Said":
-        """Only the warnings with a record of the sources."""
+    def of(self, sources: Sequence[str] | None, house: House) -> "Said":
+        """Only the warnings with a record of the sources, and the cells that hold one; all of them for None."""
         if sources is None:
             return self
-        return replace(self, warnings=self.warnings.filter(pl.col("source_ids").list.set_intersection(list(sources)).list.len() > 0))
+        mine = pl.col("source_ids").list.set_intersection(list(sources)).list.len() > 0
+        cells = self.cells.filter(pl.col("series_id").is_in(series_of(house.warehouse, sources).implode()))
+        return replace(self, warnings=self.warnings.filter(mine), cells=cells)
+
+
+def series_of(warehouse: Warehouse, sources: Sequence[str]) -> pl.Series:
+    """The series that hold a record of these sources: cells of its counts, incidents, respondents."""
+    counted = warehouse.dataset("counts", sources=sources).select("problem_code", "coarse_place", "fine_place").unique().collect()
+    cell = lambda *places: pl.concat_str("problem_code", pl.lit("@"), pl.concat_str(*places, separator="/", ignore_nulls=True))
+    slots = {f"s{i}": s for i, s in enumerate(sources)}
+    named = warehouse.read(f"select distinct incident_id, respondent_name from record where source_id in ({', '.join(':' + s for s in slots)})", **slots)
+    respondents = normalise_respondent(named["respondent_name"].drop_nulls().unique())
+    return pl.concat([counted.select(cell("coarse_place", "fine_place").alias("id"))["id"], counted.select(cell("coarse_place").alias("id"))["id"],
+                      "incident:" + named["incident_id"].drop_nulls(), ("respondent:" + respondents).rename("id")]).drop_nulls().unique()
 
 
 def compare(settings: Settings, one: str, other: str, as_json: bool) -> int:
@@ -50,19 +65,30 @@ def compare(settings: Settings, one: str, other: str, as_json: bool) -> int:
     house = House.open(settings)
     try:
         a, b = said_by(house, one), said_by(house, other)
+        sources = a.sources if a.sources is not None else b.sources
+        a, b = a.of(sources, house), b.of(sources, house)
     finally:
         house.warehouse.close()
     first, last = max(a.first, b.first), min(a.last, b.last)
     if first > last:
         raise BadUsage(say("compare.no_days", settings.lang, one=one, other=other))
-    sources = a.sources if a.sources is not None else b.sources
     days = pl.col("date").is_between(first, last)
-    warnings, cells = compared_warnings(a.of(sources), b.of(sources), first, last), compared_cells(a.cells.filter(days), b.cells.filter(days))
+    warnings, cells = compared_warnings(a, b, first, last), compared_cells(a.cells.filter(days), b.cells.filter(days))
     if as_json:
         print_json({"one": one, "other": other, "first": first, "last": last, "warnings": warnings.to_dicts(), "cells": dict(cells.iter_rows())})
     else:
         _show(warnings, cells, say("compare.head", settings.lang, one=one, other=other, first=first, last=last), settings.lang)
     return 0
+
+
+def show_difference(house: House, place: Place, days: Sequence[date], told: Mapping[str, pl.DataFrame]) -> None:
+    """Prints how what a replay said (`warehouse.replaying.said`) differs from what the live nights had told of these days."""
+    first, last = days[0], days[-1]
+    live = _read(house.warehouse, "live", first, last, place.sources, "", "merged_into is null").of(place.sources, house)
+    warnings = told["warning"].filter(pl.col("merged_into").is_null())
+    replay = Said("replay", first, last, place.sources, warnings, told["warning_record"].select("warning_id", "record_id"), told["series"].select(CELL))
+    _show(compared_warnings(live, replay, first, last), compared_cells(live.cells, replay.cells),
+          say("backfill.against", house.settings.lang, place=place.key, first=first, last=last), house.settings.lang)
 
 
 def said_by(house: House, run_id: str) -> Said:
@@ -87,7 +113,7 @@ def _read(warehouse: Warehouse, run_id: str, first: date, last: date, sources: t
     warnings = warehouse.select(f"{head}warning", where, **more)
     records = warehouse.read(f"select warning_id, record_id from {head}warning_record{of_run}", **more)
     cells = warehouse.select(f"{head}series", "date between :a and :b" + (" and run_id = :r" if head else ""), a=first, b=last, **more)
-    return Said(run_id, first, last, sources, warnings, records, cells.select("series_id", "date", "observed", "expected", "alarm"))
+    return Said(run_id, first, last, sources, warnings, records, cells.select(CELL))
 
 
 def compared_warnings(a: Said, b: Said, first: date, last: date) -> pl.DataFrame:

@@ -4,22 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from importlib.metadata import PackageNotFoundError, version
 from secrets import token_hex
 from time import perf_counter
 from typing import Any
 
 from flows.dates import now
+from flows.version import weisu_version
 from sources.mapping import SourceMapping, load_mappings
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
-
-
-def weisu_version() -> str:
-    try:
-        return version("weisu")
-    except PackageNotFoundError:
-        return "0.1.0"
 
 
 @dataclass

@@ -14,7 +14,7 @@ FIRST = date(2026, 2, 10)
 
 
 @cache
-def cards(one_in: int = 8) -> tuple[City, pl.DataFrame]:
+def cards(one_in: int = 16) -> tuple[City, pl.DataFrame]:
     """The city, and one in so many of its cards; a few of them are deleted at the source some days after they came (`deleted`)."""
     city = City(seed=3, start=START, months=4, dirt=False)
     some = city.cards.filter(pl.col("number").hash(1) % one_in == 0)
@@ -29,12 +29,15 @@ def night_file(day: date, folder: Path, seed: int | None = None) -> Path:
     return _written(city, known.filter((pl.col("delivered") <= number) & (pl.col("deleted") > number)), day, folder, seed)
 
 
-def last_rows(day: date, folder: Path) -> Path:
-    """Each record as a file up to `day` gave it last, the deleted ones included."""
+def last_rows(day: date, folder: Path, skipped: date | None = None) -> Path:
+    """Each record as a file up to `day` gave it last, the deleted ones included; the file of `skipped` never came."""
     city, some = cards()
     rows: dict[str, pl.DataFrame] = {}
     at = FIRST
     while at <= day:
+        if at == skipped:
+            at += timedelta(days=1)
+            continue
         number = day_number(at)
         known = some if at == FIRST else some.join(city.delivered_on(at).select("number"), on="number", how="semi")
         told = city._rows(known.filter((pl.col("delivered") <= number) & (pl.col("deleted") > number)), at)
