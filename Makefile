@@ -49,7 +49,7 @@ deploy: $(READY)
 	$(BIN)/prefect --no-prompt deploy --all
 
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --extra scale --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
