@@ -47,6 +47,7 @@ serve: $(READY)
 deploy: $(READY)
 	$(BIN)/prefect work-pool create --type process --overwrite weisu
 	$(BIN)/prefect --no-prompt deploy --all
+	test -z "$$WEISU_ALARM_URL" || $(BIN)/weisu alarm deploy
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --extra scale --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock

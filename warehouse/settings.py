@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     secret: SecretStr | None = None
     #: `inbox/SOURCE/` lies here; home/inbox unless it says otherwise.
     inbox: Path | None = None
+    #: Where lake and landing lie, if not at home: `s3://bucket/prefix`, `gs://…`, `az://…`, `file:///folder`.
+    lake_url: str | None = None
+    landing_url: str | None = None
     #: How long a file in an inbox must have stood still before it is taken.
     inbox_settle_seconds: float = Field(default=5.0, ge=0)
     lang: Literal["zh", "en"] = "zh"
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
     sentinel_days: int = Field(default=7, ge=1)
     #: What a night keeps of a list; the rest is counted.
     max_warnings: int = Field(default=60, ge=1)
+    #: Whom to tell that a night failed or never came: Apprise URLs (wecombot://…, dingtalk://…, feishu://…, mailto://…). They hold keys.
+    alarm_url: SecretStr | None = None
 
     def __init__(self, **values: Any) -> None:
         try:
