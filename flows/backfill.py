@@ -77,7 +77,7 @@ def _backfill(first: Date, last: Date, source: str | None, known: str, dry_run: 
 def replay_place(run: Run, place: Place, days: list[Date], known: str) -> int:
     """Replays one place day by day and keeps what it said; returns the number of warnings."""
     folder = _folder(run, place, days, known)
-    aside = Warehouse(Settings(home=folder, database_url=""))
+    aside = Warehouse(Settings(home=folder, database_url="", lake_url=None, landing_url=None))
     aside.upgrade()
     done = set(aside.read("select run_date from run where outcome = 'ok'")["run_date"].to_list())
     for day, since, until in _steps(place, days):
