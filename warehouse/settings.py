@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
 
+    @field_validator("alarm_url", "lake_url", "landing_url")
+    @classmethod
+    def _none(cls, url: Any) -> Any:
+        """Empty is not set: an environment file may name it and leave it open."""
+        return url or None
+
     @field_validator("database_url")
     @classmethod
     def _driver(cls, url: str) -> str:
