@@ -47,9 +47,10 @@ serve: $(READY)
 deploy: $(READY)
 	$(BIN)/prefect work-pool create --type process --overwrite weisu
 	$(BIN)/prefect --no-prompt deploy --all
+	test -z "$$WEISU_ALARM_URL" || $(BIN)/weisu alarm deploy
 
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --extra scale --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -74,7 +74,7 @@ def _backfill(first: Date, last: Date, source: str | None, known: str, dry_run: 
 def replay_place(run: Run, place: Place, days: list[Date], known: str, dry_run: bool = False) -> int:
     """Replays one place day by day and keeps what it said, or says how it differs from what was told; returns the number of warnings."""
     folder = _folder(run, place, days, known)
-    aside = Warehouse(Settings(home=folder, database_url=""))
+    aside = Warehouse(Settings(home=folder, database_url="", lake_url=None, landing_url=None))
     aside.upgrade()
     for day, moment, quiet, revisions in _days(run, place, aside, days, known):
         _one_day(run, place, aside, Tonight(day, moment, f"{run.run_id}/{place.key}/{day}", run.house.settings, quiet, run.step, aside.night_no()),

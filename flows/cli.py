@@ -15,7 +15,8 @@ app = App(name="weisu", help="From a hotline's records to warnings, every night 
 db = App(name="db", help="The database.")
 sources = App(name="sources", help="Sources and their mappings.")
 quarantine = App(name="quarantine", help="Rows that broke the contract.")
-for group in (db, sources, quarantine):
+alarm = App(name="alarm", help="Telling the person on duty, by WEISU_ALARM_URL.")
+for group in (db, sources, quarantine, alarm):
     app.command(group)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
@@ -323,16 +324,26 @@ def demo(*, nights: str = "14", history_days: int | None = None, seed: int = 1, 
 
 
 @app.command
-def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace_hours: float = 6.0) -> int:
-    """Looks after the house; --last-night is a dead man's check for cron: status 1 when no night has ended since it should have.
+def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace_hours: float = 6.0,
+           notify: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Looks after the house; --last-night is a dead man's check for a timer: status 1 when no night has ended since it should have.
 
     Parameters
     ----------
     last_night: Only ask whether the last night ended.
     grace_hours: How long after midnight a night may take to end.
+    notify: With --last-night, send an alarm to WEISU_ALARM_URL when it has not, or when that cannot be seen.
     """
-    from flows.doctor import examine
-    return examine(_settings(), last_night, grace_hours)
+    from flows import doctor as doing
+    if notify:
+        from flows.alarm import dead_man
+        return dead_man(_settings(), grace_hours)
+    if last_night:
+        ended, said = doing.last_night(_settings(), grace_hours)
+        for line in said:
+            tell(line)
+        return int(not ended)
+    return doing.examine(_settings())
 
 
 @app.command
@@ -390,6 +401,20 @@ def check(file: Path, /) -> int:
         raise BadUsage(_say("usage.path", path=file))
     from flows.source_check import show_fit
     return show_fit(_settings(), file)
+
+
+@alarm.command(name="try")
+def try_alarm() -> int:
+    """Sends a trial message."""
+    from flows.alarm import trial
+    return trial(_settings())
+
+
+@alarm.command(name="deploy")
+def deploy_alarm(file: Path = Path("deploy/automations.yaml"), /) -> int:
+    """Puts the automations of a file on the Prefect server: a night that failed, was withheld, or has not ended in time."""
+    from flows.alarm import deploy
+    return deploy(_settings(), file)
 
 
 @quarantine.command(name="list")

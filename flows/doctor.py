@@ -10,23 +10,30 @@ from warehouse.settings import Settings
 from warehouse.store import STORED
 
 
-def examine(settings: Settings, last_night: bool, grace_hours: float) -> int:
+def examine(settings: Settings) -> int:
     """Exit status 0 where all is well, else 1."""
     house = House.open(settings)
     try:
-        if last_night:
-            return ended_in_time(house, now(), timedelta(hours=grace_hours))
         return max(_lake(house), _sums(house), _modes(house), 0)
     finally:
         house.warehouse.close()
 
 
-def ended_in_time(house: House, at: datetime, grace: timedelta) -> int:
-    """Whether the last night that should have ended by now has: of yesterday, or of the day before while its grace is not over."""
+def last_night(settings: Settings, grace_hours: float) -> tuple[bool, list[str]]:
+    """Whether the last night that should have ended by now has, and that in words."""
+    house = House.open(settings)
+    try:
+        return ended_in_time(house, now(), timedelta(hours=grace_hours))
+    finally:
+        house.warehouse.close()
+
+
+def ended_in_time(house: House, at: datetime, grace: timedelta) -> tuple[bool, list[str]]:
+    """The same at a moment: the night of yesterday, or of the day before while its grace is not over, in every time zone that delivers."""
     lang = house.settings.lang
     zones = sorted({(m.time_zone, m.day_starts_at) for m in house.mappings.values()
                     if (house.settings.inboxes / m.source).is_dir()}) or [("Asia/Shanghai", "00:00")]
-    status = 0
+    ended, said = True, []
     for zone, starts in zones:
         due = yesterday(zone, starts, at)
         if end_of(due, zone, starts) + grace > at:
@@ -34,12 +41,12 @@ def ended_in_time(house: House, at: datetime, grace: timedelta) -> int:
         nights = house.warehouse.read("select run_date, outcome from v_runs where kind = 'nightly' order by run_date, as_of, run_id")
         stored = nights.filter(nights["outcome"].is_in(list(STORED)))
         if stored.height and stored["run_date"][-1] >= due:
-            tell(say("doctor.night.ok", lang, date=stored["run_date"][-1], outcome=stored["outcome"][-1]))
+            said.append(say("doctor.night.ok", lang, date=stored["run_date"][-1], outcome=stored["outcome"][-1]))
         else:
             last = stored["run_date"][-1] if stored.height else say("doctor.never", lang)
-            tell(say("doctor.night.missing", lang, date=due, last=last))
-            status = 1
-    return status
+            said.append(say("doctor.night.missing", lang, date=due, last=last))
+            ended = False
+    return ended, said
 
 
 def _lake(house: House) -> int:
@@ -68,7 +75,7 @@ def _modes(house: House) -> int:
     """The two restricted places are nobody else's to read."""
     lang = house.settings.lang
     boxes = house.settings.inboxes
-    places: list[Path] = [house.settings.home / "landing", *(p for p in sorted(boxes.glob("*")) if p.is_dir())]
+    places: list[Path] = [house.warehouse.landing.folder, *(p for p in sorted(boxes.glob("*")) if p.is_dir())]
     wrong = [p for p in places if p.exists() and p.stat().st_mode & 0o077]
     for path in wrong:
         tell(say("doctor.modes.bad", lang, path=path))

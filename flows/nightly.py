@@ -44,6 +44,8 @@ COPY_DAYS = 7
 SIGNS_SHARE = 0.2
 #: So many findings stand in a flow run's state; all are told at the terminal and kept with the batch.
 NAMED = 5
+#: Seconds between the tries of a deployed night to reach its database: an hour in all.
+PATIENCE = (10, 50, 240, 600, 900, 1800)
 
 
 @dataclass
@@ -85,6 +87,23 @@ def deliveries(house: House, inputs: Mapping[str, Sequence[str]] | None) -> list
     if not configured:
         raise BadUsage(say("usage.inbox", lang, inbox=str(boxes)))
     return [Delivery(s, tuple(f.path for f in house.warehouse.landing.inbox(s, now())), from_inbox=True) for s in configured]
+
+
+def _database_away(task: Any, run: Any, state: State) -> bool:
+    return isinstance(state.result(raise_on_failure=False), runtime.DatabaseAway)
+
+
+def _deployed_and_away(task: Any, run: Any, state: State) -> bool:
+    """A deployed run waits for its database; at a terminal a person is told at once."""
+    from prefect.runtime import deployment
+    return deployment.id is not None and _database_away(task, run, state)
+
+
+@task(name="open", retries=len(PATIENCE), retry_delay_seconds=list(PATIENCE), retry_condition_fn=_deployed_and_away, cache_policy=NO_CACHE)
+@runtime.contained
+def opened() -> House:
+    """The house, with its database at the newest schema."""
+    return House.open(Settings())
 
 
 @task(name="land", retries=2, retry_delay_seconds=1, cache_policy=NO_CACHE)
@@ -155,8 +174,7 @@ def _speaking(run: Run, sources: Sequence[str]) -> list[str]:
     return [s for s in sources if s in known or s in run.sources]
 
 
-@task(name="publish", retries=3, retry_delay_seconds=2, cache_policy=NO_CACHE,
-      retry_condition_fn=lambda task, run, state: isinstance(state.result(raise_on_failure=False), runtime.DatabaseAway))
+@task(name="publish", retries=3, retry_delay_seconds=2, cache_policy=NO_CACHE, retry_condition_fn=_database_away)
 @runtime.contained
 def publish(run: Run, publication: Publication) -> None:
     """Everything in one transaction."""
@@ -205,7 +223,7 @@ LAST: dict[str, Outcome] = {}
 
 def _run(kind: str, inputs: Mapping[str, Sequence[str]] | None, day: Date | None, as_of: datetime | None, history: bool,
          accept: Sequence[str] | None, reason: str | None, from_now_on: bool, run_id: str | None) -> Outcome:
-    house = House.open(Settings())
+    house = opened()
     try:
         given = deliveries(house, inputs)
         sources = tuple(d.source_id for d in given)

@@ -239,11 +239,11 @@ def test_the_dead_mans_check_says_when_no_night_has_ended(home, board, tmp_path,
     (home / "inbox" / "message_board").mkdir(parents=True, mode=0o700)
     night(workbook(board, tmp_path / "a.xlsx"))
     house = House.open()
-    after = lambda days, hours: ended_in_time(house, datetime(2026, 5, 31, 16, tzinfo=UTC) + timedelta(days=days, hours=hours), timedelta(hours=6))
+    after = lambda days, hours: not ended_in_time(house, datetime(2026, 5, 31, 16, tzinfo=UTC) + timedelta(days=days, hours=hours), timedelta(hours=6))[0]
     assert (after(0, 1), after(0, 7), after(1, 5), after(1, 7)) == (0, 0, 0, 1)
     house.warehouse.close()
     capsys.readouterr()
-    assert examine(Settings(), False, 6) == 0
+    assert examine(Settings()) == 0
 
 
 def test_damaged_text_without_the_switch_is_told(home, board, tmp_path):

@@ -1,8 +1,8 @@
 """The record lake: Parquet files that are written once, named by what is in them, and live only while the database says so.
 
-A file lies under `home/lake/DATASET/SOURCE/yyyy-mm/`. Only files that the table `lake_file` names exist for a reader. A run notes
-the names of its files in `lake/.pending/RUN` before it moves them into place, so that the next run can remove what a
-killed one left without looking through the lake.
+A file lies under `home/lake/DATASET/SOURCE/yyyy-mm/`, or under the same name in a bucket. Only files that the table `lake_file` names
+exist for a reader. A run notes the names of its files in `.pending/RUN` before it moves them into place, so that the next run can
+remove what a killed one left without looking through the lake.
 """
 import hashlib
 import json
@@ -17,8 +17,9 @@ from typing import Any
 import polars as pl
 
 from transforms.canonical import ISSUES, LINEAGE, MOMENT, RECORD
-from warehouse.files import folder, sync_file, sync_folder, write_whole
+from warehouse.files import folder, sync_file
 from warehouse.journal import JOURNAL
+from warehouse.objects import Folder, Objects, kept_at
 from warehouse.publication import LakeWrite
 
 REVISIONS: dict[str, Any] = {**RECORD, **LINEAGE, "row_hash": pl.String, "issues": ISSUES,
@@ -27,6 +28,7 @@ COUNTS: dict[str, Any] = {"source_id": pl.String, "problem_code": pl.String, "fi
                           "coarse_place": pl.String, "date": pl.Date, "known_at": MOMENT, "n": pl.Int64}
 SCHEMAS = {"revisions": REVISIONS, "counts": COUNTS, **JOURNAL}
 UNDATED = "all"
+PENDING = ".pending"
 #: Rows are kept in this order: what is read together lies together, and the same rows give the same bytes.
 ORDER = {"revisions": ("record_id", "revision_no"), "counts": ("date", "problem_code", "fine_place", "coarse_place", "known_at"),
          "worked": ("record_id", "known_at", "night_no"), "warnings": ("warning_id", "known_at", "night_no"),
@@ -49,10 +51,12 @@ class LakeFile:
 
 
 class Lake:
-    """The files under `home/lake`; what is in the database is its caller's business."""
+    """The files under `home/lake`, or at a URL; what is in the database is its caller's business."""
 
-    def __init__(self, home: Path) -> None:
-        self.folder = Path(home) / "lake"
+    def __init__(self, home: Path, url: str | None = None) -> None:
+        self._files: Objects = kept_at(url, Path(home) / "lake")
+        #: Where the files lie; with a bucket only what is being written does.
+        self.folder = self._files.path if isinstance(self._files, Folder) else Path(home) / "lake"
 
     def put(self, run_id: str, writes: Iterable[LakeWrite], replaced: Iterable[str] = ()) -> list[LakeFile]:
         """Writes the rows aside, notes the names, then moves the files into place. Safe to repeat for the same run.
@@ -66,23 +70,16 @@ class Lake:
             return []
         aside = folder(self.folder / ".aside" / _token(run_id))
         made = [self._write(aside, run_id, n, *part) for n, part in enumerate(parts)]
-        note = folder(self.folder / ".pending") / _token(run_id)
-        named = json.loads(note.read_text()) if note.exists() else []
-        write_whole(note, json.dumps(sorted({*named, *replaced, *(f.path for _, f in made)})).encode())
-        places = set()
-        for temporary, file in made:
-            target = self.folder / file.path
-            folder(target.parent)
-            temporary.replace(target)
-            places.add(target.parent)
-        for place in sorted(places):
-            sync_folder(place)
+        note = _note(run_id)
+        named = self._noted(note)
+        self._files.write(note, json.dumps(sorted({*named, *replaced, *(f.path for _, f in made)})).encode())
+        self._files.take((temporary, file.path) for temporary, file in made)
         _remove_folder(aside)
         return [file for _, file in made]
 
     def settle(self, run_id: str) -> None:
         """Forgets the note of a run whose files the database now names."""
-        (self.folder / ".pending" / _token(run_id)).unlink(missing_ok=True)
+        self._files.remove(_note(run_id))
 
     def sweep(self, living: Callable[[Sequence[str]], set[str]], run_id: str | None = None) -> int:
         """Removes what killed runs (or that one run) left; `living(paths)` says which of these the database names.
@@ -90,34 +87,35 @@ class Lake:
         For all runs only under the night's lock.
         """
         removed = 0
-        pending = self.folder / ".pending"
-        notes = sorted(pending.iterdir()) if pending.exists() else []
-        for note in notes if run_id is None else [n for n in notes if n.name == _token(run_id)]:
-            if note.name.startswith("."):
-                note.unlink()
-                continue
-            paths = json.loads(note.read_text())
-            alive = living(paths)
+        for note in self._files.names(PENDING) if run_id is None else [_note(run_id)]:
+            paths = [] if note.startswith(f"{PENDING}/.") else self._noted(note)
+            alive = living(paths) if paths else set()
             for path in paths:
-                if path not in alive and (self.folder / path).exists():
-                    (self.folder / path).unlink()
+                if path not in alive and self._files.size(path) is not None:
+                    self._files.remove(path)
                     removed += 1
-            note.unlink()
+            self._files.remove(note)
         aside = self.folder / ".aside"
         for left in sorted(aside.iterdir()) if aside.exists() and run_id is None else []:
             removed += _remove_folder(left)
         return removed
 
+    def _noted(self, note: str) -> list[str]:
+        try:
+            return json.loads(self._files.read(note))
+        except FileNotFoundError:
+            return []
+
     def scan(self, dataset: str, paths: Sequence[str], columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """The rows of these files as one lazy frame; a column that an older file lacks is null in it."""
         schema = SCHEMAS.get(dataset)
         if schema is None:
-            return pl.scan_parquet([self.folder / p for p in paths], glob=False, hive_partitioning=False)
+            return pl.scan_parquet(self._files.addresses(paths), glob=False, hive_partitioning=False, **self._files.scanning())
         wanted = list(columns) if columns is not None else list(schema)
         if not paths:
             return pl.LazyFrame(schema={c: schema[c] for c in wanted})
-        whole = pl.scan_parquet([self.folder / p for p in paths], schema=pl.Schema(schema), glob=False, hive_partitioning=False,
-                                missing_columns="insert", extra_columns="ignore")
+        whole = pl.scan_parquet(self._files.addresses(paths), schema=pl.Schema(schema), glob=False, hive_partitioning=False,
+                                missing_columns="insert", extra_columns="ignore", **self._files.scanning())
         return whole.select(wanted)
 
     def damaged(self, files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -125,7 +123,7 @@ class Lake:
         bad = []
         for path, sha256 in files:
             try:
-                if _hash(self.folder / path) != sha256:
+                if self._files.sha256(path) != sha256:
                     bad.append((path, "changed"))
             except FileNotFoundError:
                 bad.append((path, "missing"))
@@ -134,7 +132,7 @@ class Lake:
     def remove(self, paths: Iterable[str]) -> None:
         """Removes files that the database no longer names."""
         for path in paths:
-            (self.folder / path).unlink(missing_ok=True)
+            self._files.remove(path)
 
     def _write(self, aside: Path, run_id: str, n: int, dataset: str, source_id: str, month: str,
                frame: pl.DataFrame) -> tuple[Path, LakeFile]:
@@ -172,6 +170,10 @@ def _parts(write: LakeWrite) -> list[tuple[str, str, str, pl.DataFrame]]:
 def safe(name: str) -> str:
     """The name as a folder's name."""
     return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+
+
+def _note(run_id: str) -> str:
+    return f"{PENDING}/{_token(run_id)}"
 
 
 def _token(run_id: str) -> str:

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     secret: SecretStr | None = None
     #: `inbox/SOURCE/` lies here; home/inbox unless it says otherwise.
     inbox: Path | None = None
+    #: Where lake and landing lie, if not at home: `s3://bucket/prefix`, `gs://…`, `az://…`, `file:///folder`.
+    lake_url: str | None = None
+    landing_url: str | None = None
     #: How long a file in an inbox must have stood still before it is taken.
     inbox_settle_seconds: float = Field(default=5.0, ge=0)
     lang: Literal["zh", "en"] = "zh"
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
     sentinel_days: int = Field(default=7, ge=1)
     #: What a night keeps of a list; the rest is counted.
     max_warnings: int = Field(default=60, ge=1)
+    #: Whom to tell that a night failed or never came: Apprise URLs (wecombot://…, dingtalk://…, feishu://…, mailto://…). They hold keys.
+    alarm_url: SecretStr | None = None
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -63,6 +68,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("alarm_url", "lake_url", "landing_url")
+    @classmethod
+    def _none(cls, url: Any) -> Any:
+        """Empty is not set: an environment file may name it and leave it open."""
+        return url or None
 
     @field_validator("database_url")
     @classmethod

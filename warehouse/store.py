@@ -39,8 +39,8 @@ class Warehouse:
         self.settings = settings
         self.home = Path(settings.home)
         self.engine = make_engine(settings)
-        self.lake = Lake(self.home)
-        self.landing = Landing(self.home, settings.inboxes, settings.inbox_settle_seconds)
+        self.lake = Lake(self.home, settings.lake_url)
+        self.landing = Landing(self.home, settings.inboxes, settings.inbox_settle_seconds, settings.landing_url)
         self._session: int | None = None
         self._locked = False
 
@@ -51,8 +51,9 @@ class Warehouse:
         return migrate.upgrade(self.engine)
 
     def close(self) -> None:
-        """Lets go of the database's connections."""
+        """Lets go of the database's connections, and of copies of inputs that lie in a bucket."""
         self.engine.dispose()
+        self.landing.close()
 
     @contextmanager
     def lock(self, who: str = "a run") -> Iterator[None]:
