@@ -15,7 +15,8 @@ app = App(name="weisu", help="From a hotline's records to warnings, every night 
 db = App(name="db", help="The database.")
 sources = App(name="sources", help="Sources and their mappings.")
 quarantine = App(name="quarantine", help="Rows that broke the contract.")
-for group in (db, sources, quarantine):
+secret = App(name="secret", help="The key of the pseudonyms.")
+for group in (db, sources, quarantine, secret):
     app.command(group)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
@@ -350,6 +351,43 @@ def purge(*, before: Date | None = None, caller: str | None = None, reason: str,
 
 
 @app.command
+def backup(to: Annotated[Path, Parameter(help="A new folder.")], /, *, link: Path | None = None, json: Json = False) -> int:
+    """The whole house at one moment into a folder: tables, lake, landing, mappings and settings, each file with its checksum.
+
+    Parameters
+    ----------
+    link: An earlier backup whose unchanged lake and landing files are linked instead of copied.
+    """
+    from flows.keeping import back_up
+    return back_up(_settings(), to, link, json)
+
+
+@app.command
+def restore(source: Annotated[Path, Parameter(name="FROM", help="A backup.")], /, *, replace: Annotated[bool, Parameter(negative="")] = False,
+            json: Json = False) -> int:
+    """The house as it was when a backup was made, on either database; where it can't be, the house stays as it is.
+
+    Parameters
+    ----------
+    replace: Take the place of a house that is lived in.
+    """
+    from flows.keeping import bring_back
+    return bring_back(_settings(), source, replace, json)
+
+
+@app.command
+def access(*, since: Date | None = None, json: Json = False) -> int:
+    """Who opened landing, when, with which command, for which files, and why.
+
+    Parameters
+    ----------
+    since: Only from this day on.
+    """
+    from flows.access import show
+    return show(_settings(), since, json)
+
+
+@app.command
 def validate(paths: Annotated[list[Path], Parameter(help="Files to validate.")], /, *, source: str, docs: Path | None = None) -> int:
     """Validates files without storing them; --docs builds Great Expectations' Data Docs.
 
@@ -389,6 +427,19 @@ def check(file: Path, /) -> int:
         raise BadUsage(_say("usage.path", path=file))
     from flows.source_check import show_fit
     return show_fit(_settings(), file)
+
+
+@secret.command
+def rotate(*, reason: str, yes: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
+    """A new key: every pseudonym in tables and lake is rewritten, linked through landing; then the old key is gone.
+
+    Parameters
+    ----------
+    reason: For the audit.
+    yes: Do it; without it, say what would be done.
+    """
+    from flows.rotating import rotate_secret
+    return rotate_secret(_settings(), reason, yes, json)
 
 
 @quarantine.command(name="list")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +76,14 @@ class Lake:
             sync_folder(place)
         _remove_folder(aside)
         return [file for _, file in made]
+
+    def bring(self, run_id: str, files: Mapping[str, Path], replaced: Iterable[str] = ()) -> None:
+        """Copies files in under the names they have, noting them and `replaced` first: a sweep removes whichever the database does not name."""
+        write_whole(folder(self.folder / ".pending") / _token(run_id), json.dumps(sorted({*files, *replaced})).encode())
+        for path, source in files.items():
+            target = self.folder / path
+            if not target.exists() or target.stat().st_size != source.stat().st_size or _hash(target) != _hash(source):
+                write_whole(folder(target.parent) / target.name, source.read_bytes(), 0o644)
 
     def settle(self, run_id: str) -> None:
         """Forgets the note of a run whose files the database now names."""
