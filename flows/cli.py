@@ -323,16 +323,19 @@ def demo(*, nights: str = "14", history_days: int | None = None, seed: int = 1, 
 
 
 @app.command
-def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace_hours: float = 6.0) -> int:
+def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace_hours: float = 6.0,
+           repair: Annotated[bool, Parameter(negative="")] = False, recompute: Annotated[bool, Parameter(negative="")] = False) -> int:
     """Looks after the house; --last-night is a dead man's check for cron: status 1 when no night has ended since it should have.
 
     Parameters
     ----------
     last_night: Only ask whether the last night ended.
     grace_hours: How long after midnight a night may take to end.
+    repair: Restore lake files that are missing or damaged from landing.
+    recompute: Compare the published tables with the digests that the last run left in the run log.
     """
     from flows.doctor import examine
-    return examine(_settings(), last_night, grace_hours)
+    return examine(_settings(), last_night, grace_hours, repair, recompute)
 
 
 @app.command

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from warehouse import bulk, keys, migrate, tables
 from warehouse.access import NAME as ACCESS
 from warehouse.engine import snapshot, writing
-from warehouse.files import private_folder, sync_folder, write_whole
+from warehouse.files import copy_whole, private_folder, sync_folder, write_whole
 from warehouse.reading import fetch_table, typed
 from warehouse.store import Warehouse
 
@@ -181,9 +181,10 @@ def restore(warehouse: Warehouse, source: Path, run_id: str, replace: bool = Fal
         raise BackupError("lived_in", path=warehouse.home)
     if manifest["schema"] not in migrate.versions():
         raise BackupError("newer", schema=manifest["schema"])
-    own = source / "home" / "secret"
-    given = own.read_bytes().strip() if own.exists() and not warehouse.settings.secret_is_given else warehouse.settings.key
-    if keys.key_id(given) != manifest["key_id"]:
+    settings, inside = warehouse.settings, source / "home" / "secret"
+    if not settings.secret_is_given and not inside.exists() and not (settings.home / "secret").exists():
+        raise BackupError("key")                             # asked for a key, the settings would make a new one
+    if keys.key_id(inside.read_bytes().strip() if inside.exists() and not settings.secret_is_given else settings.key) != manifest["key_id"]:
         raise BackupError("key")
     for name in manifest["files"]:
         room, _, path = name.partition("/")
@@ -191,7 +192,7 @@ def restore(warehouse: Warehouse, source: Path, run_id: str, replace: bool = Fal
             target = private_folder(warehouse.landing.folder) / path
             private_folder(target.parent)
             if not target.exists() or (not target.suffix and target.stat().st_size != manifest["files"][name][0]):
-                write_whole(target, (source / name).read_bytes())
+                copy_whole(source / name, target)
     lake = [n.removeprefix("lake/") for n in manifest["files"] if n.startswith("lake/")]
     with warehouse.engine.connect() as connection:
         old = list(connection.execute(sa.select(tables.lake_file.c.path)).scalars())
@@ -227,5 +228,5 @@ def _settle_home(warehouse: Warehouse, source: Path, manifest: Mapping[str, Any]
             if target.read_bytes() == (source / name).read_bytes():
                 continue
             target = target.with_name(f"{target.name}.restored")
-        write_whole(target, (source / name).read_bytes(), 0o600 if target.parent == warehouse.home else 0o644)
+        copy_whole(source / name, target, 0o600 if target.parent == warehouse.home else 0o644)
     warehouse.settings.forget_key()

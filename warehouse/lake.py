@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from transforms.canonical import ISSUES, LINEAGE, MOMENT, RECORD
-from warehouse.files import folder, sync_file, sync_folder, write_whole
+from warehouse.files import copy_whole, folder, sync_file, sync_folder, write_whole
 from warehouse.publication import LakeWrite
 
 REVISIONS: dict[str, Any] = {**RECORD, **LINEAGE, "row_hash": pl.String, "issues": ISSUES,
@@ -83,7 +83,7 @@ class Lake:
         for path, source in files.items():
             target = self.folder / path
             if not target.exists() or target.stat().st_size != source.stat().st_size or _hash(target) != _hash(source):
-                write_whole(folder(target.parent) / target.name, source.read_bytes(), 0o644)
+                copy_whole(source, folder(target.parent) / target.name, 0o644)
 
     def settle(self, run_id: str) -> None:
         """Forgets the note of a run whose files the database now names."""
@@ -112,6 +112,22 @@ class Lake:
         for left in sorted(aside.iterdir()) if aside.exists() and run_id is None else []:
             removed += _remove_folder(left)
         return removed
+
+    def mend(self, path: str, sha256: str, write: LakeWrite) -> bool:
+        """Puts a file back that is missing or damaged, where these rows give the very bytes it had; False where they don't."""
+        parts = _parts(write)
+        if len(parts) != 1:
+            return False
+        aside = folder(self.folder / ".aside" / "mend")
+        try:
+            temporary, made = self._write(aside, "mend", 0, *parts[0])
+            if made.sha256 != sha256:
+                return False
+            temporary.replace(folder((self.folder / path).parent) / Path(path).name)
+            sync_folder((self.folder / path).parent)
+            return True
+        finally:
+            _remove_folder(aside)
 
     def scan(self, dataset: str, paths: Sequence[str], columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """The rows of these files as one lazy frame; a column that an older file lacks is null in it."""

@@ -155,7 +155,7 @@ def _files_of(warehouse: Warehouse, found: pl.DataFrame, caller_key: str | None)
     stays = _without(found["record_id"].unique(), caller_key)
     also = []
     for dataset, path in files.filter(pl.col("dataset") != "revisions").select("dataset", "path").iter_rows():
-        names = [c for c in ("record_id", "caller_key") if c in columns_of(warehouse, path)]
+        names = [c for c in ("record_id", "caller_key") if c in columns_of(warehouse, dataset, path)]
         rows = warehouse.lake.scan(dataset, [path], names).collect() if names else pl.DataFrame()
         if stays(rows).height < rows.height:
             also.append(path)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from warehouse import tables
 from warehouse.engine import writing
-from warehouse.lake import LakeFile
+from warehouse.lake import SCHEMAS, LakeFile
 from warehouse.publication import LakeWrite
 from warehouse.reading import fetch_table
 from warehouse.store import Warehouse, name_files
@@ -32,7 +32,18 @@ def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, change: Call
         span = part.select(pl.col("known_from").min(), pl.col("known_to").max()).row(0)
         # Rows that do not say when they were known stay known from the moments that their old files were.
         made += [replace(f, known_from=f.known_from or span[0], known_to=f.known_to or span[1]) for f in put]
+    _swap(warehouse, run_id, files["path"].to_list(), made, also)
+    return gone
+
+
+def take_place(warehouse: Warehouse, run_id: str, files: pl.DataFrame, writes: Sequence[LakeWrite]) -> None:
+    """Puts rows in the place of files (rows of the table `lake_file`) that can no longer be read. To be called under the lock."""
     old = files["path"].to_list()
+    _swap(warehouse, run_id, old, warehouse.lake.put(run_id, writes, replaced=old))
+
+
+def _swap(warehouse: Warehouse, run_id: str, old: Sequence[str], made: Sequence[LakeFile],
+          also: Callable[[sa.Connection], None] | None = None) -> None:
     with writing(warehouse.engine) as connection:
         for start in range(0, len(old), 500):
             connection.execute(sa.delete(tables.lake_file).where(tables.lake_file.c.path.in_(old[start:start + 500])))
@@ -41,12 +52,11 @@ def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, change: Call
             also(connection)
     warehouse.lake.remove(sorted(set(old) - {f.path for f in made}))
     warehouse.lake.settle(run_id)
-    return gone
 
 
-def columns_of(warehouse: Warehouse, path: str) -> list[str]:
+def columns_of(warehouse: Warehouse, dataset: str, path: str) -> list[str]:
     """The columns of a lake file's rows."""
-    return list(pl.read_parquet_schema(warehouse.lake.folder / path))
+    return list(SCHEMAS[dataset] if dataset in SCHEMAS else pl.read_parquet_schema(warehouse.lake.folder / path))
 
 
 def forget_replays(warehouse: Warehouse) -> None:

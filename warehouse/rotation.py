@@ -74,7 +74,7 @@ def rotate(warehouse: Warehouse, run_id: str, at: datetime, new: bytes, links: p
         connection.execute(sa.insert(tables.house_key).values(key_id=keys.key_id(new), known_at=at, **audit, **counts))
 
     files = warehouse.read("lake_file")
-    of_rows = [p for p in files["path"] if any(c in KEYED for c in columns_of(warehouse, p))]
+    of_rows = [p for d, p in files.select("dataset", "path").iter_rows() if any(c in KEYED for c in columns_of(warehouse, d, p))]
     rewrite(warehouse, run_id, files.filter(pl.col("path").is_in(of_rows)), renewal.rows, renew)
     if not left:
         keys.keep_forgotten(warehouse.home, [])
