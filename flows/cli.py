@@ -16,7 +16,8 @@ db = App(name="db", help="The database.")
 sources = App(name="sources", help="Sources and their mappings.")
 quarantine = App(name="quarantine", help="Rows that broke the contract.")
 alarm = App(name="alarm", help="Telling the person on duty, by WEISU_ALARM_URL.")
-for group in (db, sources, quarantine, alarm):
+secret = App(name="secret", help="The key of the pseudonyms.")
+for group in (db, sources, quarantine, alarm, secret):
     app.command(group)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
@@ -325,7 +326,8 @@ def demo(*, nights: str = "14", history_days: int | None = None, seed: int = 1, 
 
 @app.command
 def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace_hours: float = 6.0,
-           notify: Annotated[bool, Parameter(negative="")] = False) -> int:
+           notify: Annotated[bool, Parameter(negative="")] = False, repair: Annotated[bool, Parameter(negative="")] = False,
+           recompute: Annotated[bool, Parameter(negative="")] = False) -> int:
     """Looks after the house; --last-night is a dead man's check for a timer: status 1 when no night has ended since it should have.
 
     Parameters
@@ -333,6 +335,8 @@ def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace
     last_night: Only ask whether the last night ended.
     grace_hours: How long after midnight a night may take to end.
     notify: With --last-night, send an alarm to WEISU_ALARM_URL when it has not, or when that cannot be seen.
+    repair: Restore lake files that are missing or damaged from landing.
+    recompute: Compare the published tables with the digests that the last run left in the run log.
     """
     from flows import doctor as doing
     if notify:
@@ -343,7 +347,7 @@ def doctor(*, last_night: Annotated[bool, Parameter(negative="")] = False, grace
         for line in said:
             tell(line)
         return int(not ended)
-    return doing.examine(_settings())
+    return doing.examine(_settings(), repair, recompute)
 
 
 @app.command
@@ -359,6 +363,43 @@ def purge(*, before: Date | None = None, caller: str | None = None, reason: str,
     """
     from flows.purging import purge as do
     return do(_settings(), before, caller, reason, yes)
+
+
+@app.command
+def backup(to: Annotated[Path, Parameter(help="A new folder.")], /, *, link: Path | None = None, json: Json = False) -> int:
+    """The whole house at one moment into a folder: tables, lake, landing, mappings and settings, each file with its checksum.
+
+    Parameters
+    ----------
+    link: An earlier backup whose unchanged lake and landing files are linked instead of copied.
+    """
+    from flows.keeping import back_up
+    return back_up(_settings(), to, link, json)
+
+
+@app.command
+def restore(source: Annotated[Path, Parameter(name="FROM", help="A backup.")], /, *, replace: Annotated[bool, Parameter(negative="")] = False,
+            json: Json = False) -> int:
+    """The house as it was when a backup was made, on either database; where it can't be, the house stays as it is.
+
+    Parameters
+    ----------
+    replace: Take the place of a house that is lived in.
+    """
+    from flows.keeping import bring_back
+    return bring_back(_settings(), source, replace, json)
+
+
+@app.command
+def access(*, since: Date | None = None, json: Json = False) -> int:
+    """Who opened landing, when, with which command, for which files, and why.
+
+    Parameters
+    ----------
+    since: Only from this day on.
+    """
+    from flows.access import show
+    return show(_settings(), since, json)
 
 
 @app.command
@@ -415,6 +456,19 @@ def deploy_alarm(file: Path = Path("deploy/automations.yaml"), /) -> int:
     """Puts the automations of a file on the Prefect server: a night that failed, was withheld, or has not ended in time."""
     from flows.alarm import deploy
     return deploy(_settings(), file)
+
+
+@secret.command
+def rotate(*, reason: str, yes: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
+    """A new key: every pseudonym in tables and lake is rewritten, linked through landing; then the old key is gone.
+
+    Parameters
+    ----------
+    reason: For the audit.
+    yes: Do it; without it, say what would be done.
+    """
+    from flows.rotating import rotate_secret
+    return rotate_secret(_settings(), reason, yes, json)
 
 
 @quarantine.command(name="list")

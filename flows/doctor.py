@@ -1,4 +1,5 @@
 """The self-check, and the dead man's check for the night that never ended."""
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -6,15 +7,19 @@ from flows.dates import end_of, now, yesterday
 from flows.messages import tell
 from flows.running import House
 from policy.catalogue import say
+from warehouse.digests import differing
 from warehouse.settings import Settings
 from warehouse.store import STORED
 
 
-def examine(settings: Settings) -> int:
-    """Exit status 0 where all is well, else 1."""
+def examine(settings: Settings, mend: bool = False, recompute: bool = False) -> int:
+    """Exit status 0 where all is well (`mend`: is well now), else 1."""
     house = House.open(settings)
     try:
-        return max(_lake(house), _sums(house), _modes(house), 0)
+        if mend:
+            from flows.repairing import repair
+            return repair(house)
+        return max(_lake(house), _sums(house), _modes(house), _digests(house) if recompute else 0)
     finally:
         house.warehouse.close()
 
@@ -80,3 +85,20 @@ def _modes(house: House) -> int:
     for path in wrong:
         tell(say("doctor.modes.bad", lang, path=path))
     return int(bool(wrong))
+
+
+def _digests(house: House) -> int:
+    """Whether the tables are as the last run left them: see `warehouse.digests`."""
+    lang = house.settings.lang
+    runs = house.warehouse.read("select run_id, run_date, digests, ended_at from run where digests is not null order by ended_at desc limit 1")
+    if runs.is_empty():
+        return 0
+    run = {**runs.row(0, named=True), "digests": json.loads(runs["digests"][0])}
+    with house.warehouse.engine.connect() as connection:
+        off = differing(connection, run)
+    purged = house.warehouse.read("select count(*) as n from purge where known_at > :ended", ended=run["ended_at"])["n"][0]
+    for view in off:
+        tell(say("doctor.digest.purged" if purged else "doctor.digest.bad", lang, view=view, run=run["run_id"]))
+    if not off:
+        tell(say("doctor.digest.ok", lang, run=run["run_id"], date=run["run_date"]))
+    return int(bool(off) and not purged)

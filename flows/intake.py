@@ -22,6 +22,7 @@ from transforms.entities import extract_places
 from transforms.privacy import protect
 from transforms.repair import repair_records
 from warehouse.landing import LandedFile
+from warehouse.purging import Forgotten
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Intake:
     not_records: int = 0
     repairs: Counter = field(default_factory=Counter)
     headers: dict[str, str] = field(default_factory=dict)
+    #: Pseudonyms of callers whom only an earlier key tells as forgotten.
+    forgotten: frozenset[str] = frozenset()
 
     @property
     def source_id(self) -> str:
@@ -66,7 +69,8 @@ class Intake:
 
 
 def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedFile], key: bytes,
-            recent: pl.DataFrame | None = None, known_categories: Mapping[str, frozenset[str]] | None = None) -> Intake:
+            recent: pl.DataFrame | None = None, known_categories: Mapping[str, frozenset[str]] | None = None,
+            forgotten: Forgotten | None = None) -> Intake:
     """Reads and judges what was landed of one delivery. Never raises for a bad file: it is in `refused`, named."""
     intake = Intake(mapping, delivery, list(landed))
     frames = []
@@ -94,6 +98,8 @@ def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedF
     repaired, counts = repair_records(judge_mapped(frame, context), damaged_rows(mapping))
     intake.repairs.update(counts)
     safe, _ = protect(repaired, key)
+    if forgotten is not None and forgotten.keys:
+        intake.forgotten = forgotten.among(repaired, safe["caller_key"])
     judged = judge_rows(place_rows(safe, mapping), context)
     intake.sound, intake.quarantined = split(judged)
     return intake

@@ -36,6 +36,7 @@ from transforms.canonical import MOMENT  # noqa: E402
 from warehouse.deciding import decide  # noqa: E402
 from warehouse.landing import LandedFile  # noqa: E402
 from warehouse.publication import Publication, Write  # noqa: E402
+from warehouse.purging import forgotten  # noqa: E402
 from warehouse.settings import Settings  # noqa: E402
 
 RANK = {"ok": 0, "notices": 1, "withheld": 2, "failed": 3}
@@ -135,7 +136,7 @@ def read_and_judge(run: Run, delivery: Delivery, landed: list[LandedFile]) -> In
                             s=mapping.source, since=run.day - timedelta(days=COPY_DAYS))
         earlier = house.batches(mapping.source, before=run.day)["profile"].tail(PROFILES).to_list()
         known = known_categories(pool([json.loads(p) for p in earlier if p]))
-        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known)
+        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known, forgotten(house))
     if not intake.refused and landed:
         with run.step("validate"):
             validate(pl.concat([intake.sound, intake.quarantined]), mapping, intake.findings,
@@ -263,6 +264,8 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     for delivery in given:
         if delivery.from_inbox:
             house.landing.take_away([f for f in house.landing.inbox(delivery.source_id, now()) if f.path in delivery.files])
+    for sha256 in {h for s in settled for h in s.purged}:
+        house.landing.remove(sha256)
     repairs: dict[str, int] = {}
     for i in intakes:
         for kind, n in i.repairs.items():

@@ -24,6 +24,7 @@ def purge(settings: Settings, before: date | None, caller: str | None, reason: s
             tell(say("purge.would", settings.lang, what=_told(found)))
             return 0
         with house.warehouse.lock("purge"):
+            house.check_key()
             at = now()
             gone = forget(house.warehouse, f"purge-{at:%Y%m%dT%H%M%S%f}", at, before=before, caller_key=caller, reason=reason)
         tell(say("purge.did", settings.lang, what=", ".join(f"{k} {v}" for k, v in gone.items())))

@@ -14,6 +14,7 @@ from sources.mapping import SourceMapping
 from transforms.canonical import RECORD
 from transforms.revisions import revise
 from warehouse.publication import LakeWrite, Publication, Write
+from warehouse.purging import forgotten, purged
 from warehouse.settings import Settings
 
 
@@ -60,11 +61,13 @@ def _replayed(run: Run, mapping: SourceMapping) -> dict:
     if gone:
         tell(say("quarantine.gone", lang, n=gone))
     landed = [f for f in found.values() if f is not None]
+    warehouse.access.note("quarantine replay", [f.sha256 for f in landed], f"quarantined rows of {mapping.source}")
     with run.step("read"):
-        intake = take_in(mapping, Delivery(mapping.source, tuple(f.path for f in landed)), landed, run.house.settings.key)
+        intake = take_in(mapping, Delivery(mapping.source, tuple(f.path for f in landed)), landed, run.house.settings.key, forgotten=forgotten(warehouse))
     keys = ["file_sha256", "sheet", "row_number"]
     mine = waiting.select(*keys, "quarantine_id")
-    sound = intake.sound.join(mine, on=keys, how="semi", nulls_equal=True)
+    admitted = purged(warehouse).admits(intake.sound, run.house.settings.key, intake.forgotten)
+    sound = intake.sound.filter(admitted).join(mine, on=keys, how="semi", nulls_equal=True)
     ids = sound["record_id"]
     latest = warehouse.latest(ids)
     current = warehouse.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)

@@ -11,6 +11,8 @@ from typing import Any
 from flows.dates import now
 from flows.version import weisu_version
 from sources.mapping import SourceMapping, load_mappings
+from warehouse import keys
+from warehouse.engine import writing
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
@@ -32,6 +34,12 @@ class House:
         warehouse = Warehouse(settings)
         warehouse.upgrade()
         return cls(settings, warehouse, mappings)
+
+
+    def check_key(self) -> None:
+        """Raises SettingsError where what is stored was pseudonymised with another key. Only under the lock."""
+        with writing(self.warehouse.engine) as connection:
+            keys.check(connection, self.settings.key, now())
 
 
 @dataclass
@@ -84,6 +92,7 @@ def running(house: House, kind: str, day: date, as_of: datetime, sources: tuple[
     """Holds the night's lock and notes the run. A run that raises is noted as failed and raises on."""
     run = Run(house, run_id or new_run_id(kind, day), kind, day, as_of, sources)
     with house.warehouse.lock(run.run_id):
+        house.check_key()
         run.interrupted = house.warehouse.begin({
             "run_id": run.run_id, "kind": kind, "run_date": day, "as_of": as_of, "sources": list(sources),
             "parameters": json.loads(json.dumps(parameters, default=str)), "started_at": now(), "version": weisu_version()})

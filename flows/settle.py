@@ -38,6 +38,8 @@ class Settled:
     is_history: bool
     skipped: Mapping[str, str] | None = None
     profile: dict = field(default_factory=dict)
+    #: Hashes of files whose every row was purged: landing does not keep them again.
+    purged: tuple[str, ...] = ()
 
     @property
     def source_id(self) -> str:
@@ -53,8 +55,11 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
     ids = intake.sound["record_id"]
     with run.step("revise"):
         # What was purged stays gone when the same file comes again; its rows count as known.
-        admitted = purged(house).admits(intake.sound, run.house.settings.key)
+        barred = purged(house)
+        admitted = barred.admits(intake.sound, run.house.settings.key, intake.forgotten)
         rows = intake.sound.filter(admitted)
+        wanted = {*rows["file_sha256"], *intake.quarantined.filter(barred.admits(intake.quarantined, run.house.settings.key, intake.forgotten))["file_sha256"]}
+        unwanted = tuple(sorted({*intake.sound["file_sha256"], *intake.quarantined["file_sha256"]} - wanted))
         twice = rows.filter(pl.col("record_id").is_duplicated())["record_id"]
         latest = house.latest(ids)
         current = house.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)
@@ -79,7 +84,7 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
     ended = outcome(findings)
     if ended == "ok" and intake.quarantined.height:
         ended = "notices"
-    return Settled(intake, revised, findings, ended, is_history, why_not_judged(context), intake.profile())
+    return Settled(intake, revised, findings, ended, is_history, why_not_judged(context), intake.profile(), unwanted)
 
 
 def fresh_days(earlier: pl.DataFrame, day: date) -> list[date]:
@@ -189,14 +194,26 @@ def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrit
                             "size": f.size} for f in intake.landed],
                           schema={"batch_id": pl.String, "sha256": pl.String, "name": pl.String, "source_id": pl.String, "received_at": MOMENT,
                                   "size": pl.Int64}).unique(["batch_id", "sha256", "name"], maintain_order=True)
+    inputs = inputs.join(_spans(intake), left_on=["sha256", "name"], right_on=["file_sha256", "file_name"], how="left", maintain_order="left")
     writes = [Write("batch", row), Write("batch_input", inputs), Write("quarantine", _quarantine(run, settled), "ignore")]
     return writes, [LakeWrite("revisions", settled.source_id, settled.revised.revisions)]
 
 
+def _spans(intake: Intake) -> pl.DataFrame:
+    """How many rows each file gave, and from which days: what a purge knows a landed file by."""
+    rows = pl.concat([f.select("file_sha256", "file_name", "local_date") for f in (intake.sound, intake.quarantined)])
+    return rows.group_by("file_sha256", "file_name").agg(pl.len().cast(pl.Int64).alias("rows_read"), pl.col("local_date").min().alias("first_date"),
+                                                         pl.col("local_date").max().alias("last_date"))
+
+
 def _quarantine(run: Run, settled: Settled) -> pl.DataFrame:
-    rows = quarantine_rows(settled.intake.quarantined, run.day)
+    quarantined = settled.intake.quarantined
+    where = ["file_sha256", "sheet", "row_number"]
+    dates = quarantined.select(*where, "local_date").unique(where, maintain_order=True)
+    rows = quarantine_rows(quarantined, run.day).join(dates, left_on=["file_sha256", "sheet", "row"], right_on=where, how="left", nulls_equal=True,
+                                                      maintain_order="left")
     return rows.select(pl.col("row_key").alias("quarantine_id"), "source_id", "source_record_id", pl.col("codes").str.split(",").alias("codes"),
-                       "message", "file_sha256", pl.col("file").alias("file_name"), "sheet", pl.col("row").alias("row_number"), "first_seen",
+                       "message", "file_sha256", pl.col("file").alias("file_name"), "sheet", pl.col("row").alias("row_number"), "local_date", "first_seen",
                        pl.lit(run.as_of, MOMENT).alias("known_at"), "replayed_on", pl.lit(run.run_id).alias("run_id"))
 
 

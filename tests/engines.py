@@ -74,6 +74,13 @@ def ready_house(engine: str, home: Path) -> Settings:
     return Settings(home=home, database_url=url, secret="test-secret")
 
 
+def copied_house(of: Settings, home: Path) -> Settings:
+    """Settings of a house of its own that is a copy of another, which nobody has open."""
+    shutil.copytree(of.home, home)
+    url = of.database_url and _create(f"house_{next(_n)}", str(sa.make_url(of.database_url).database))
+    return Settings(home=home, database_url=url, secret="test-secret")
+
+
 @pytest.fixture(params=ENGINES)
 def settings(request, tmp_path):
     """A house with an empty database on each engine in turn."""

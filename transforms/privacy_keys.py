@@ -28,7 +28,11 @@ def pseudonym(values: pl.Series, key: bytes, kind: str) -> pl.Series:
     """
     if not key:
         raise ValueError("a pseudonym needs a key: set WEISU_SECRET")
-    own = derived_key(key, kind)
+    return keyed(values, derived_key(key, kind))
+
+
+def keyed(values: pl.Series, own: bytes) -> pl.Series:
+    """HMAC-SHA256 of each value with a key of its own purpose, as `pseudonym` gives it; null stays null."""
     unique = values.cast(pl.String).drop_nulls().unique(maintain_order=True)
     made = pl.Series([hmac.digest(own, v.encode(), "sha256")[:16].hex() for v in unique.to_list()], dtype=pl.String)
     table = pl.DataFrame({"value": unique, "made": made})
@@ -75,19 +79,23 @@ def e164(phones: pl.Series) -> pl.Series:
 
 
 def caller_keys(frame: pl.DataFrame, key: bytes) -> pl.Series:
-    """Who called, as a pseudonym: of the phone, else the source's account, else name and address, else null.
+    """Who called, as a pseudonym. frame: see `who_called`."""
+    return pseudonym(who_called(frame), key, "caller")
+
+
+def who_called(frame: pl.DataFrame) -> pl.Series:
+    """What tells a caller: the phone, else the source's account, else name and address, else null. It never leaves memory.
 
     frame: source_id, caller_phone, caller_account, caller_name, caller_address, all String.
     """
     phone = e164(frame["caller_phone"])
     name, home = fold_name(frame["caller_name"]), fold_name(frame["caller_address"])
-    said = frame.select(
+    return frame.select(
         pl.coalesce(
             pl.concat_str(pl.lit("phone\x1f"), phone),
             pl.concat_str(pl.lit("account\x1f"), "source_id", pl.lit("\x1f"), pl.col("caller_account").str.strip_chars()),
             pl.concat_str(pl.lit("name\x1f"), name, pl.lit("\x1f"), home),
         ).alias("caller_key"))["caller_key"]
-    return pseudonym(said, key, "caller")
 
 
 def row_hashes(frame: pl.DataFrame, key: bytes) -> pl.Series:

@@ -1,5 +1,6 @@
 """Files written so that a crash leaves the old one, the new one or none, never half of one."""
 import os
+import shutil
 from pathlib import Path
 
 
@@ -46,3 +47,17 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     finally:
         aside.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def copy_whole(source: Path, target: Path, mode: int = 0o600) -> None:
+    """The target with exactly the source's bytes: copied aside a part at a time, synced, renamed."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with source.open("rb") as whence, open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            shutil.copyfileobj(whence, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(target.parent)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from transforms.canonical import ISSUES, LINEAGE, MOMENT, RECORD
-from warehouse.files import folder, sync_file
+from warehouse.files import copy_whole, folder, sync_file
 from warehouse.journal import JOURNAL
 from warehouse.objects import Folder, Objects, kept_at
 from warehouse.publication import LakeWrite
@@ -77,6 +77,16 @@ class Lake:
         _remove_folder(aside)
         return [file for _, file in made]
 
+    def bring(self, run_id: str, files: Mapping[str, Path], replaced: Iterable[str] = ()) -> None:
+        """Copies files in under the names they have, noting them and `replaced` first: a sweep removes whichever the database does not name."""
+        self._files.write(_note(run_id), json.dumps(sorted({*files, *replaced})).encode())
+        aside = folder(self.folder / ".aside" / _token(run_id))
+        for path, source in files.items():
+            if self._files.size(path) != source.stat().st_size or self._files.sha256(path) != _hash(source):
+                copy_whole(source, aside / "brought", 0o644)
+                self._files.take([(aside / "brought", path)])
+        _remove_folder(aside)
+
     def settle(self, run_id: str) -> None:
         """Forgets the note of a run whose files the database now names."""
         self._files.remove(_note(run_id))
@@ -105,6 +115,21 @@ class Lake:
             return json.loads(self._files.read(note))
         except FileNotFoundError:
             return []
+
+    def mend(self, path: str, sha256: str, write: LakeWrite) -> bool:
+        """Puts a file back that is missing or damaged, where these rows give the very bytes it had; False where they don't."""
+        parts = _parts(write)
+        if len(parts) != 1:
+            return False
+        aside = folder(self.folder / ".aside" / "mend")
+        try:
+            temporary, made = self._write(aside, "mend", 0, *parts[0])
+            if made.sha256 != sha256:
+                return False
+            self._files.take([(temporary, path)])
+            return True
+        finally:
+            _remove_folder(aside)
 
     def scan(self, dataset: str, paths: Sequence[str], columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """The rows of these files as one lazy frame; a column that an older file lacks is null in it."""

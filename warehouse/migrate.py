@@ -39,10 +39,20 @@ def _go(engine: sa.Engine, command: str, to: str) -> bool:
             connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": _TURN})
         if command == "upgrade" and to == "head" and version(connection) == HEAD:
             return False
-        from alembic import command as alembic
-
-        getattr(alembic, command)(config(connection), to)
+        go(connection, command, to)
     return True
+
+
+def go(connection: sa.Connection, command: str, to: str) -> None:
+    """Takes the schema there inside the connection's transaction."""
+    from alembic import command as alembic
+
+    getattr(alembic, command)(config(connection), to)
+
+
+def versions() -> list[str]:
+    """Every schema version that this code knows."""
+    return sorted(p.stem.partition("_")[0] for p in (FOLDER / "versions").glob("0*.py"))
 
 
 def config(connection: sa.Connection | None = None) -> Any:

@@ -1,5 +1,5 @@
 """Rows of a query as a typed polars frame, the same from both engines."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -62,8 +62,13 @@ def fetch(connection: sa.Connection, query: str | sa.Executable, parameters: Map
     given = {k: bound(v, sqlite) for k, v in (parameters or {}).items()}
     cursor: Any = connection.execute(statement, given).cursor
     names = [d[0] for d in cursor.description]
-    rows = cursor.fetchall()
+    return typed(cursor.fetchall(), names, sqlite)
+
+
+def typed(rows: Sequence[Any], names: Sequence[str], sqlite: bool) -> pl.DataFrame:
+    """Rows as the driver gave them as a frame, each column in the type that its name has."""
     known = {n: t for n, t in column_types().items() if n in names}
+    names = list(names)
     if not sqlite:
         return pl.DataFrame(rows, schema=names, schema_overrides=known, orient="row", infer_schema_length=None)
     first = {n: _raw(t) for n, t in known.items()}

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def _key(self) -> tuple[bytes, bool]:
-        if self.secret is not None and self.secret.get_secret_value():
+        if self.secret is not None and self.secret_is_given:
             return self.secret.get_secret_value().encode(), False
         path = self.home / "secret"
         generated = not path.exists() and _write_secret(path)
@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     def key(self) -> bytes:
         """The key of all pseudonyms. Without WEISU_SECRET it is read from, or made as, `home/secret` (mode 0600)."""
         return self._key[0]
+
+    @property
+    def secret_is_given(self) -> bool:
+        """Whether the key comes from WEISU_SECRET or `weisu.toml`, and not from `home/secret`."""
+        return self.secret is not None and bool(self.secret.get_secret_value())
+
+    def forget_key(self) -> None:
+        """Reads the key anew when it is next asked for: `home/secret` was changed."""
+        self.__dict__.pop("_key", None)
 
     @property
     def secret_was_generated(self) -> bool:

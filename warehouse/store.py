@@ -12,7 +12,9 @@ import sqlalchemy as sa
 
 from transforms.canonical import MOMENT
 from transforms.revisions import current_view
-from warehouse import bulk, migrate, tables
+from warehouse import bulk, keys, migrate, tables
+from warehouse.access import AccessLog
+from warehouse.digests import digests
 from warehouse.engine import make_engine, snapshot, writing
 from warehouse.journal import WARNING, WARNING_RECORD, WORKED, last_of
 from warehouse.lake import COUNTS, REVISIONS, SCHEMAS, Lake, LakeFile
@@ -41,6 +43,7 @@ class Warehouse:
         self.engine = make_engine(settings)
         self.lake = Lake(self.home, settings.lake_url)
         self.landing = Landing(self.home, settings.inboxes, settings.inbox_settle_seconds, settings.landing_url)
+        self.access = AccessLog(self.home)
         self._session: int | None = None
         self._locked = False
 
@@ -65,6 +68,7 @@ class Warehouse:
             with file_lock(self.home / "weisu.lock", who):
                 self._locked = True
                 try:
+                    keys.settle(self)
                     yield
                 finally:
                     self._locked = False
@@ -72,6 +76,7 @@ class Warehouse:
         with advisory_lock(self.engine, who) as session:
             self._session, self._locked = session, True
             try:
+                keys.settle(self)
                 yield
             finally:
                 self._session, self._locked = None, False
@@ -128,7 +133,7 @@ class Warehouse:
         with writing(self.engine) as connection:
             if self._session is not None and not still_held(connection, self._session):
                 raise LockLost("the session that held the night's lock has ended; nothing was published")
-            began = connection.execute(sa.select(tables.run.c.outcome, tables.run.c.as_of)
+            began = connection.execute(sa.select(tables.run.c.outcome, tables.run.c.as_of, tables.run.c.run_date)
                                        .where(tables.run.c.run_id == run["run_id"]).with_for_update()).first()
             if began is not None and began.outcome == "interrupted":
                 raise LockLost("another run took this one for dead; nothing was published")
@@ -402,7 +407,10 @@ def _write_all(connection: sa.Connection, publication: Publication, files: Seque
         _delete(connection, delete.table, delete.where, delete.parameters)
     for write in publication.writes:
         bulk.write(connection, _table(write.table), write.frame, write.mode, write.key)
+    day = run.get("run_date") or (began.run_date if began is not None else None)
     _set_run(connection, run)
+    if day is not None:
+        _set_run(connection, {"run_id": run["run_id"], "digests": digests(connection, day)})
 
 
 def name_files(connection: sa.Connection, files: Sequence[LakeFile], run_id: str, known_to: datetime | None = None) -> None:

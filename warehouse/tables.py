@@ -48,6 +48,7 @@ run = sa.Table(
     sa.Column("n_signals", Integer), sa.Column("n_warnings", Integer), sa.Column("expected_false_alarms", Double),
     sa.Column("seconds", Double), sa.Column("stages", Json), sa.Column("reasons", Json), sa.Column("repairs", Json),
     sa.Column("version", Text), sa.Column("started_at", Moment), sa.Column("ended_at", Moment),
+    sa.Column("digests", Json),                              # what the run left, view by view: see `warehouse.digests`
     sa.Index(None, "run_date"), sa.Index(None, "outcome"),
 )
 batch = sa.Table(
@@ -108,7 +109,7 @@ record = sa.Table(
     sa.Column("worked_revision", Integer),                   # the revision that codes and ids were given to; null: none yet
     sa.Column("flags", Texts), sa.Column("run_id", Text),
     *columns(LINEAGE),
-    sa.Index(None, "source_id", "local_date"), sa.Index(None, "incident_id"), sa.Index(None, "local_date"),
+    sa.Index(None, "source_id", "local_date"), sa.Index(None, "incident_id"), sa.Index(None, "local_date"), sa.Index(None, "run_id"),
 )
 _UNWORKED = sa.text("worked_revision is null or worked_revision <> revision_no")
 sa.Index("ix_record_unworked", record.c.source_id, postgresql_where=_UNWORKED, sqlite_where=_UNWORKED)
@@ -235,4 +236,13 @@ purge = sa.Table(
     sa.Column("known_at", Moment, nullable=False), sa.Column("source_id", Text), sa.Column("before", Date),
     sa.Column("subject", Text),                              # a keyed hash of the caller's key: says nobody's name
     sa.Column("reason", Text), sa.Column("n_records", Integer), sa.Column("n_revisions", Integer), sa.Column("n_files", Integer),
+)
+
+# ---- what pseudonyms are made with -----------------------------------------------------------------------------------------------
+
+house_key = sa.Table(
+    "house_key", metadata, key("key_id"),                    # a keyed hash that tells keys apart and gives none away
+    sa.Column("known_at", Moment, nullable=False), sa.Column("reason", Text),
+    sa.Column("n_linked", Integer), sa.Column("n_unlinked", Integer),             # callers that keep their history, and those that can't be met again
+    sa.Column("n_files", Integer), sa.Column("n_files_gone", Integer),            # landed inputs read, and those no longer in landing
 )
