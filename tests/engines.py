@@ -74,6 +74,13 @@ def ready_house(engine: str, home: Path) -> Settings:
     return Settings(home=home, database_url=url, secret="test-secret")
 
 
+def copied_house(settings: Settings, home: Path) -> Settings:
+    """The same house somewhere else: its folder, and its database, which nobody may be using."""
+    shutil.copytree(settings.home, home)
+    url = "" if settings.is_sqlite else _create(f"house_{next(_n)}", sa.make_url(settings.url).database)
+    return Settings(home=home, database_url=url, secret="test-secret")
+
+
 @pytest.fixture(params=ENGINES)
 def settings(request, tmp_path):
     """A house with an empty database on each engine in turn."""
