@@ -56,9 +56,6 @@ def run(argv: Sequence[str]) -> int:
         return int(status or 0)
     except CycloptsError:
         return BAD_USAGE
-    except BadUsage as error:
-        tell(str(error))
-        return BAD_USAGE
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -66,21 +63,27 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return _broken(error)
+        return failed(error)
 
 
-def _broken(error: Exception) -> int:
-    from flows.runtime import Broken, DatabaseAway
+def failed(error: Exception) -> int:
+    """Tells what went wrong and what to do, without a record's value; the exit status that goes with it."""
+    from flows.runtime import Broken, DatabaseAway, NoRoom
     from sources.mapping import MappingError
-    from warehouse.locks import NightRunning
+    from warehouse.faults import is_away, is_full
+    from warehouse.locks import LockLost, NightRunning
     from warehouse.settings import SettingsError
 
-    if isinstance(error, SettingsError | MappingError):
+    if isinstance(error, BadUsage | SettingsError | MappingError):
         tell(str(error))
         return BAD_USAGE
     if isinstance(error, NightRunning):
         tell(_say("run.other", holder=error.holder))
-    elif isinstance(error, DatabaseAway) or type(error).__name__ == "OperationalError":
+    elif isinstance(error, LockLost):
+        tell(_say("run.lost"))
+    elif isinstance(error, NoRoom) or is_full(error):
+        tell(_say("run.full", where=str(error if isinstance(error, Broken) else Broken.of(error))))
+    elif isinstance(error, DatabaseAway) or is_away(error):
         tell(_say("run.database", url=_settings().shown_url))
     else:
         tell(_say("run.broken", where=str(error if isinstance(error, Broken) else Broken.of(error))))
@@ -134,10 +137,14 @@ def _started(flow: Any, as_json: bool, **parameters: Any) -> int:
     run_id = f"{flow.name}-{now():%Y%m%dT%H%M%S%f}"
     runtime.announce_server(settings.lang)
     from prefect.exceptions import PrefectException
+
+    from flows.nightly import LAST
     try:
-        flow(run_id=run_id, **parameters, return_state=True).result(raise_on_failure=False)
+        said = flow(run_id=run_id, **parameters, return_state=True).result(raise_on_failure=False)
     except PrefectException as error:
         raise runtime.Broken.of(error) from None
+    if isinstance(said, Exception) and run_id not in LAST:
+        raise said
     return _report(run_id, as_json)
 
 
@@ -423,6 +430,19 @@ def upgrade() -> int:
     tell(_say("db.upgraded", url=house.settings.shown_url))
     house.warehouse.close()
     return 0
+
+
+@db.command
+def readers(*, role: str = "weisu_reader", member: list[str] | None = None) -> int:
+    """Lets a role of PostgreSQL read the published views, and nothing under them.
+
+    Parameters
+    ----------
+    role: The role; made, without login, where it is missing.
+    member: A login role that becomes a member of it; may be given several times.
+    """
+    from flows.readers import let_read
+    return let_read(_settings(), role, member or ())
 
 
 @sources.command(name="list")

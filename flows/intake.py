@@ -21,6 +21,7 @@ from transforms.canonical import MAPPED, SAFE
 from transforms.entities import extract_places
 from transforms.privacy import protect
 from transforms.repair import repair_records
+from warehouse.inbox import InboxFile
 from warehouse.landing import LandedFile
 from warehouse.purging import Forgotten
 
@@ -32,6 +33,8 @@ class Delivery:
     source_id: str
     files: tuple[Path, ...]
     from_inbox: bool = False
+    #: The same files as they stood in the inbox: what has changed since is not taken away.
+    seen: tuple[InboxFile, ...] = ()
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The nightly run: land, read, judge, work, publish; one transaction at its end. `ingest` is the first half of it."""
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -87,7 +87,8 @@ def deliveries(house: House, inputs: Mapping[str, Sequence[str]] | None) -> list
     configured = [s for s in house.mappings if (boxes / s).is_dir() or house.mappings[s].format == "sql"]
     if not configured:
         raise BadUsage(say("usage.inbox", lang, inbox=str(boxes)))
-    return [Delivery(s, tuple(f.path for f in house.warehouse.landing.inbox(s, now())), from_inbox=True) for s in configured]
+    settled = {s: tuple(house.warehouse.landing.inbox(s, now())) for s in configured}
+    return [Delivery(s, tuple(f.path for f in seen), from_inbox=True, seen=seen) for s, seen in settled.items()]
 
 
 def _database_away(task: Any, run: Any, state: State) -> bool:
@@ -122,7 +123,9 @@ def land(run: Run, delivery: Delivery) -> list[LandedFile]:
                 return [landing.land(aside, mapping.source, f"{mapping.source}.parquet", received_at=now())]
             finally:
                 aside.unlink(missing_ok=True)
-        return [landing.land(path, mapping.source, received_at=now()) for path in delivery.files]
+        landed = [landing.land(path, mapping.source, received_at=now()) for path in delivery.files]
+        # What a run takes was there by its as-of: a clock that was set back makes no row one from the future.
+        return [replace(file, received_at=max(file.received_at, run.as_of)) for file in landed]
 
 
 @task(name="take in", cache_policy=NO_CACHE)
@@ -262,8 +265,7 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     with run.step("compact"):
         house.compact(run.run_id)
     for delivery in given:
-        if delivery.from_inbox:
-            house.landing.take_away([f for f in house.landing.inbox(delivery.source_id, now()) if f.path in delivery.files])
+        house.landing.take_away(delivery.seen)
     for sha256 in {h for s in settled for h in s.purged}:
         house.landing.remove(sha256)
     repairs: dict[str, int] = {}

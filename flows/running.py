@@ -1,12 +1,14 @@
 """One run: its lock, its row in the run log, the time its stages took."""
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from secrets import token_hex
 from time import perf_counter
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from flows.dates import now
 from flows.version import weisu_version
@@ -100,5 +102,7 @@ def running(house: House, kind: str, day: date, as_of: datetime, sources: tuple[
             yield run
         except BaseException:
             if not run.stored:
-                run.fail()
+                # Where even that cannot be noted, the error that is raised says why, and the next run calls this one interrupted.
+                with suppress(DBAPIError):
+                    run.fail()
             raise

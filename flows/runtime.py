@@ -61,14 +61,13 @@ def contained(function: Callable[P, R]) -> Callable[P, R]:
         except Told:
             raise
         except Exception as error:
-            from sqlalchemy.exc import OperationalError
-
             from sources.mapping import MappingError
-            from warehouse.locks import NightRunning
+            from warehouse.faults import is_away, is_full
+            from warehouse.locks import LockLost, NightRunning
             from warehouse.settings import SettingsError
-            if isinstance(error, NightRunning | SettingsError | MappingError):
+            if isinstance(error, NightRunning | LockLost | SettingsError | MappingError):
                 raise
-            raise (DatabaseAway if isinstance(error, OperationalError) else Broken).of(error) from None
+            raise (NoRoom if is_full(error) else DatabaseAway if is_away(error) else Broken).of(error) from None
     return inner
 
 
@@ -89,3 +88,7 @@ class Broken(Told):
 
 class DatabaseAway(Broken):
     """The database could not be reached, or let go in the middle."""
+
+
+class NoRoom(Broken):
+    """A disk, a quota or the database took no more."""

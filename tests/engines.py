@@ -74,10 +74,10 @@ def ready_house(engine: str, home: Path) -> Settings:
     return Settings(home=home, database_url=url, secret="test-secret")
 
 
-def copied_house(of: Settings, home: Path) -> Settings:
-    """Settings of a house of its own that is a copy of another, which nobody has open."""
-    shutil.copytree(of.home, home)
-    url = of.database_url and _create(f"house_{next(_n)}", str(sa.make_url(of.database_url).database))
+def copied_house(settings: Settings, home: Path) -> Settings:
+    """The same house somewhere else: its folder, and its database, which nobody may be using."""
+    shutil.copytree(settings.home, home)
+    url = "" if settings.is_sqlite else _create(f"house_{next(_n)}", sa.make_url(settings.url).database)
     return Settings(home=home, database_url=url, secret="test-secret")
 
 

@@ -7,11 +7,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from warehouse.engine import raw
+from warehouse.faults import WriteFailed
 from warehouse.types import Json, Moment
 
 MODES = ("insert", "ignore", "upsert", "update", "replace", "delete")
-#: Errors that say nothing against the rows.
-PASSING = ("OperationalError", "AdminShutdown", "ConnectionTimeout", "DiskFull", "SerializationFailure")
 _stage = count()
 
 
@@ -49,21 +48,6 @@ def write(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame, mode:
         _put(connection, table, keys, "delete", by, [])
     _put(connection, table, ready, "insert" if mode == "replace" else mode, by, empty)
     return frame.height
-
-
-class WriteFailed(RuntimeError):
-    """The database refused rows. Says the table and the kind of error, never a value: drivers quote whole rows in theirs.
-
-    `passing`: whether the same may succeed later (connection lost, database locked, disk full).
-    """
-
-    def __init__(self, table: str, mode: str, error: Exception) -> None:
-        self.passing = type(error).__name__ in PASSING
-        diagnosis = getattr(error, "diag", None)
-        what = [type(error).__name__, *(str(x) for x in (getattr(diagnosis, "constraint_name", None),
-                                                        getattr(diagnosis, "column_name", None)) if x)]
-        sqlite = str(error) if type(error).__module__ == "sqlite3" else ""      # names tables and columns only
-        super().__init__(f"{mode} of table {table} failed: {', '.join(what)}" + (f": {sqlite}" if sqlite else ""))
 
 
 def _put(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame, mode: str, by: Sequence[str], empty: Sequence[str]) -> None:

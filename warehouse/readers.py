@@ -1,4 +1,6 @@
 """A role of PostgreSQL that may read the published views and nothing else."""
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from warehouse.engine import raw, writing
@@ -6,10 +8,10 @@ from warehouse.published import VIEWS
 from warehouse.store import Warehouse
 
 
-def grant_readers(warehouse: Warehouse, role: str = "weisu_reader") -> list[str]:
-    """Makes the role where it is missing (without login: grant it to a person's) and lets it read the `v_*` views only.
+def grant_readers(warehouse: Warehouse, role: str = "weisu_reader", members: Sequence[str] = ()) -> list[str]:
+    """Makes the role where it is missing (without login) and lets it read the `v_*` views only; `members`: login roles that join it.
 
-    Returns the statements as they were run. Raises ValueError on SQLite, which has no roles.
+    Returns the statements as they were run. Raises ValueError on SQLite, which has no roles, ProgrammingError where this user may not.
     """
     if warehouse.settings.is_sqlite:
         raise ValueError("SQLite has no roles: give the reader a copy of the file, or use PostgreSQL")
@@ -24,6 +26,7 @@ def grant_readers(warehouse: Warehouse, role: str = "weisu_reader") -> list[str]
             sql.SQL("revoke all on all tables in schema {} from {}").format(schema, name),
             sql.SQL("grant usage on schema {} to {}").format(schema, name),
             sql.SQL("grant select on {} to {}").format(views, name),
+            *(sql.SQL("grant {} to {}").format(name, sql.Identifier(member)) for member in members),
         ]
         for statement in statements:
             cursor.execute(statement)

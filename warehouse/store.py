@@ -98,9 +98,11 @@ class Warehouse:
         return dead
 
     def end(self, run: Mapping[str, Any]) -> None:
-        """Notes how a run ended that publishes nothing (`run_id`, `outcome`, `seconds`, …)."""
+        """Notes how a run ended that publishes nothing (`run_id`, `outcome`, `seconds`, …); how it has ended already stays."""
         with writing(self.engine) as connection:
-            _set_run(connection, run)
+            ended = sa.select(tables.run.c.outcome).where(tables.run.c.run_id == run["run_id"])
+            if connection.execute(ended.with_for_update()).scalar() is None:
+                _set_run(connection, run)
 
     def bury_dead(self) -> list[str]:
         """Calls every run without an outcome interrupted; returns their ids. Only under the lock, else a living one is buried."""
@@ -349,11 +351,11 @@ class Warehouse:
 
         return compact(self, run_id, at_least)
 
-    def grant_readers(self, role: str = "weisu_reader") -> list[str]:
+    def grant_readers(self, role: str = "weisu_reader", members: Sequence[str] = ()) -> list[str]:
         """A role of PostgreSQL that may read the views only: see `warehouse.readers.grant_readers`."""
         from warehouse.readers import grant_readers
 
-        return grant_readers(self, role)
+        return grant_readers(self, role, members)
 
     def verify(self) -> list[tuple[str, str]]:
         """Lake files that are not as they were written: (path, "missing" or "changed"). Reads the whole lake."""
