@@ -197,9 +197,13 @@ def _mask_own(texts: pl.Series, own: pl.DataFrame) -> tuple[pl.Series, pl.Series
     return texts, numbers
 
 
-def _still_there(texts: pl.Series, own: pl.DataFrame) -> pl.Series:
-    """Boolean: where something personal is seen after masking, also with the gaps between digits taken out."""
-    _, again, _ = _scan(texts, _STRICT_GROUPS)
+def _still_there(texts: pl.Series, were: pl.Series, own: pl.DataFrame) -> pl.Series:
+    """Boolean: where something personal is seen after masking, also with the gaps between digits taken out.
+
+    were: the texts before; in one that masking left as it was, its finders have just seen nothing.
+    """
+    changed = texts != were
+    _, again, _ = _scan(pl.select(pl.when(changed).then(texts)).to_series(), _STRICT_GROUPS)
     squeezed = texts.str.replace_all(r"[\s\u{200b}\-—_.·]+", "")
     seen = again > 0
     for values in own.select(pl.col("^value_[1-9]$")).get_columns():
@@ -235,7 +239,7 @@ def protect(frame: pl.DataFrame, key: bytes) -> tuple[pl.DataFrame, dict[str, in
         counts.update(kinds)
         counts["own"] += int(more.sum())
         total = total + numbers + more
-        seen = seen | _still_there(masked, own)
+        seen = seen | _still_there(masked, text, own)
         new.append(masked.alias(name))
     address = pl.coalesce("address_masked", "address")
     shown, _ = _mask_own(mask_addresses(rows.select(address.alias("address_masked"))["address_masked"]), own)

@@ -28,6 +28,7 @@ def _class(chars) -> str:
 
 
 _PLAIN, _AMBIGUOUS, _DOUBLE = surnames()
+_ANY = _PLAIN | _AMBIGUOUS | _DOUBLE
 _TWO = "(?:" + "|".join(sorted(_DOUBLE)) + ")"
 _ONE = _class(_PLAIN | _AMBIGUOUS)
 _HAN = r"[\u4e00-\u9fff]"
@@ -71,6 +72,7 @@ _WORDS = frozenset((
 #: Before an ambiguous surname there must be an end, or a word that calls for a person.
 #: Never a surname in running text: 和先生, 来女士 are a conjunction and a verb.
 _FUNCTION = frozenset("和于时成来从由应占老连能门有党可向花")
+_STANDS_ALONE = _AMBIGUOUS - _FUNCTION
 _OPENS = frozenset("，。,.、；;：:！!？?…（）()“”\"'【】[]《》<> \t\n-—/·的是为叫找向给与跟让被由请问姓位名")
 _NOT_IN_NAMES = frozenset("的了是在有我他你她它这那不没也都就及或被把从到对因由之其此某些个们么吗吧呢啊很最更再又还要以想说去该则让将已曾")
 _PLACE_ENDS = frozenset("市县区镇乡村街路巷弄组社队园苑城院楼店厂校司局所站户主工员长师生客东民人方家门口期号级费款房车地产品牌元块钱年月日时分点湾桥岭塘垸屋湖山坡后前")
@@ -170,7 +172,7 @@ def _before(text: str, end: int) -> str:
         return ""
     if surname in _PLAIN or surname in _DOUBLE:
         return surname
-    return surname if surname in _AMBIGUOUS - _FUNCTION and (start == 0 or text[start - 1] in _OPENS) else ""
+    return surname if surname in _STANDS_ALONE and (start == 0 or text[start - 1] in _OPENS) else ""
 
 
 def _full_before(text: str, end: int) -> str:
@@ -178,7 +180,7 @@ def _full_before(text: str, end: int) -> str:
     for length in (3, 2, 4):
         start = end - length
         name = text[max(start, 0):end]
-        if start < 0 or _surname(name) not in _PLAIN | _AMBIGUOUS | _DOUBLE or (length == 4 and name[:2] not in _DOUBLE):
+        if start < 0 or _surname(name) not in _ANY or (length == 4 and name[:2] not in _DOUBLE):
             continue
         opens = start == 0 or text[start - 1] in _OPENS
         if (opens or _surname(name) in _PLAIN) and not _ends_a_word(text, start, _surname(name)) \

@@ -87,7 +87,7 @@ def _within(span: tuple[int, int], kept: list[tuple[int, int]]) -> bool:
 _LONG = re.compile(rf"\d(?:{_S}?\d){{11,}}")
 _ID18 = re.compile(rf"(?<!\d)(?=([1-9](?:{_S}?\d){{16}}{_S}?[\dXx])(?!\d))")
 _ID15 = re.compile(r"(?<![\dA-Za-z])([1-9]\d{14})(?![\dA-Za-z])")
-_CARDS = [re.compile(rf"(?<!\d)(?=([1-9](?:{_S}?\d){{{n}}})(?!\d))") for n in (18, 17, 16, 15)]
+_CARDS = {n: re.compile(rf"(?<!\d)(?=([1-9](?:{_S}?\d){{{n - 1}}})(?!\d))") for n in (19, 18, 17, 16)}
 _ID_WORD = r"(?:身份证|证件|身份号)(?:件|号码|号|是|为|[:： (]){0,4}"
 _ID_CUE = re.compile(_ID_WORD + "$")
 _ANY_ID = re.compile(_ID_WORD + r"(\d{14,17}[\dXx]?)(?![\dA-Za-z])")
@@ -100,35 +100,51 @@ def _bare(number: str) -> str:
     return _SEPARATORS.sub("", number)
 
 
-def _candidates(pattern: re.Pattern, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The pattern's first groups without their gaps, and where they stand, in the text's long runs of digits."""
-    for run in _LONG.finditer(text):
-        for match in pattern.finditer(text, run.start(), min(run.end() + 2, len(text))):
+def _runs(text: str) -> list[tuple[int, int, bool]]:
+    """Long runs of digits: start, end, and whether no gap stands between the digits."""
+    return [(*run.span(), run[0].isdigit()) for run in _LONG.finditer(text)]
+
+
+def _candidates(pattern: re.Pattern, lengths: tuple[int, ...], runs: list[tuple[int, int, bool]], text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The pattern's first groups without their gaps, and where they stand, in the text's long runs of digits.
+
+    lengths: the digits that a number of the pattern has; a run without gaps of another length holds none.
+    """
+    for start, end, whole in runs:
+        if whole and end - start not in lengths:
+            continue
+        for match in pattern.finditer(text, start, min(end + 2, len(text))):
             yield _bare(match[1]), match.span(1)
 
 
 def find_cards(text: str) -> Iterator[Span]:
     """Identity numbers (18 with check digit or after 身份证, 15) and bank cards (16–19 by Luhn, or named so)."""
-    if not _LONG.search(text):
+    runs = _runs(text)
+    if not runs:
         return
-    kept = _kept(text)
-    for number, span in _candidates(_ID18, text):
-        cued = _ID_CUE.search(text, max(0, span[0] - 14), span[0]) is not None
-        if is_shaped_as_id(number) and (cued or (is_id(number) and not _within(span, kept))):
+    kept: list[tuple[int, int]] | None = None
+
+    def free(span: tuple[int, int]) -> bool:
+        nonlocal kept
+        kept = _kept(text) if kept is None else kept
+        return not _within(span, kept)
+
+    for number, span in _candidates(_ID18, (17, 18), runs, text):
+        if is_shaped_as_id(number) and (_ID_CUE.search(text, max(0, span[0] - 14), span[0]) or (is_id(number) and free(span))):
             yield Span(*span, "id", "[身份证号]")
     for match in _ANY_ID.finditer(text):
         yield Span(*match.span(1), "id", "[身份证号]")
-    for number, span in _candidates(_ID15, text):
-        if is_old_id(number) and not _within(span, kept):
+    for number, span in _candidates(_ID15, (15,), runs, text):
+        if is_old_id(number) and free(span):
             yield Span(*span, "id", "[身份证号]")
     for match in _CARD_CUE.finditer(text):
         if not is_credit_code(_bare(match[1])):
             yield Span(*match.span(1), "card", "[银行卡号]")
-    for pattern in _CARDS:
-        for number, span in _candidates(pattern, text):
+    for digits, pattern in _CARDS.items():
+        for number, span in _candidates(pattern, (digits,), runs, text):
             # Years or prices in a row make 16 digits too: a number with gaps must begin as cards do.
             plausible = len(number) == span[1] - span[0] or number[0] in "3456789"
-            if plausible and is_card(number) and not _within(span, kept):
+            if plausible and is_card(number) and free(span):
                 yield Span(*span, "card", "[银行卡号]")
 
 
