@@ -73,8 +73,9 @@ def sheet(house: Warehouse, period: str, day: date) -> Sheet:
 def _counted(house: Warehouse, what: str, first: date, last: date, before: tuple[date, date]) -> pl.DataFrame:
     """(what, n, per day, per day before): the commonest of the period; ties by name."""
     count = f"select {what} as what, count(*) as n from record where local_date between :a and :b and status <> 'void' group by 1"
-    now = house.read(count, a=first, b=last)
-    was = house.read(count, a=before[0], b=before[1]).rename({"n": "n_before"})
+    types = {"what": pl.String, "n": pl.Int64}          # of a period without any record too
+    now = house.read(count, a=first, b=last).cast(types)
+    was = house.read(count, a=before[0], b=before[1]).cast(types).rename({"n": "n_before"})
     days, days_before = (last - first).days + 1, (before[1] - before[0]).days + 1
     return (now.filter(pl.col("what").is_not_null()).join(was, on="what", how="left").sort("n", "what", descending=[True, False]).head(TOP)
             .select("what", "n", (pl.col("n") / days).round(2).alias("per_day"), (pl.col("n_before").fill_null(0) / days_before).round(2).alias("per_day_before")))
