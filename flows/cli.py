@@ -21,6 +21,7 @@ for group in (db, sources, quarantine, alarm, secret):
     app.command(group)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
+Done = Annotated[bool, Parameter(name="--json", negative="", help="Print what was done as JSON, last on standard output.")]
 Day = Annotated[Date | None, Parameter(name="--date", help="The day the run is for; yesterday in the source's zone by default.")]
 AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as known: an ISO moment; the end of --date by default.")]
 Lang = Annotated[Literal["zh", "en"] | None, Parameter(name="--lang", help="Language of what is said; WEISU_LANG by default.")]
@@ -373,7 +374,7 @@ def purge(*, before: Date | None = None, caller: str | None = None, reason: str,
 
 
 @app.command
-def backup(to: Annotated[Path, Parameter(help="A new folder.")], /, *, link: Path | None = None, json: Json = False) -> int:
+def backup(to: Annotated[Path, Parameter(help="A new folder.")], /, *, link: Path | None = None, json: Done = False) -> int:
     """The whole house at one moment into a folder: tables, lake, landing, mappings and settings, each file with its checksum.
 
     Parameters
@@ -386,7 +387,7 @@ def backup(to: Annotated[Path, Parameter(help="A new folder.")], /, *, link: Pat
 
 @app.command
 def restore(source: Annotated[Path, Parameter(name="FROM", help="A backup.")], /, *, replace: Annotated[bool, Parameter(negative="")] = False,
-            json: Json = False) -> int:
+            json: Done = False) -> int:
     """The house as it was when a backup was made, on either database; where it can't be, the house stays as it is.
 
     Parameters
@@ -398,7 +399,7 @@ def restore(source: Annotated[Path, Parameter(name="FROM", help="A backup.")], /
 
 
 @app.command
-def access(*, since: Date | None = None, json: Json = False) -> int:
+def access(*, since: Date | None = None, json: Done = False) -> int:
     """Who opened landing, when, with which command, for which files, and why.
 
     Parameters
@@ -479,7 +480,7 @@ def deploy_alarm(file: Path = Path("deploy/automations.yaml"), /) -> int:
 
 
 @secret.command
-def rotate(*, reason: str, yes: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
+def rotate(*, reason: str, yes: Annotated[bool, Parameter(negative="")] = False, json: Done = False) -> int:
     """A new key: every pseudonym in tables and lake is rewritten, linked through landing; then the old key is gone.
 
     Parameters

@@ -70,14 +70,20 @@ def _lost(house: House, part: pl.DataFrame, missing: int) -> int:
 def _put(house: House, part: pl.DataFrame, rows: pl.DataFrame, otherwise: str) -> None:
     """The rows in the place of a partition's damaged files: the very file where its bytes come out the same."""
     dataset, source, month = part.select("dataset", "source_id", "month").row(0)
-    write = LakeWrite(dataset, source, rows, month)
-    if part.height == 1 and house.warehouse.lake.mend(part["path"][0], part["sha256"][0], write):
-        told = "doctor.repair.same"
-    else:
-        take_place(house.warehouse, _run_id(), part, [write])
-        told = otherwise
+    if part.height == 1 and _mended(house, part, rows):
+        return
+    take_place(house.warehouse, _run_id(), part, [LakeWrite(dataset, source, rows, month)])
     for path in part["path"]:
-        tell(say(told, house.settings.lang, path=path, n=rows.height))
+        tell(say(otherwise, house.settings.lang, path=path, n=rows.height))
+
+
+def _mended(house: House, file: pl.DataFrame, rows: pl.DataFrame) -> bool:
+    """Puts one file back, and says so, where these rows give its very bytes."""
+    dataset, source, month, path, sha256 = file.select("dataset", "source_id", "month", "path", "sha256").row(0)
+    done = house.warehouse.lake.mend(path, sha256, LakeWrite(dataset, source, rows, month))
+    if done:
+        tell(say("doctor.repair.same", house.settings.lang, path=path, n=rows.height))
+    return done
 
 
 def _revisions(house: House, part: pl.DataFrame, sound: pl.DataFrame, month: str) -> int:
@@ -87,11 +93,17 @@ def _revisions(house: House, part: pl.DataFrame, sound: pl.DataFrame, month: str
     stored = warehouse.select("revision", "source_id = :s", s=source).filter(pl.col("local_date").dt.strftime("%Y-%m") == month)
     keys = there.filter(pl.col("local_date").dt.strftime("%Y-%m") == month).select("record_id", pl.col("revision_no").cast(pl.Int64)).collect()
     wanted = stored.join(keys, on=["record_id", "revision_no"], how="anti")
-    made = _derived(house, source, wanted, there) if source in house.mappings else pl.DataFrame(schema=REVISIONS)
+    made = _derived(house, source, wanted, there) if source in house.mappings else pl.DataFrame(schema={**REVISIONS, "_run": pl.String})
     rows = made.join(wanted.select(pl.col(c).cast(REVISIONS[c]) for c in _SAME), on=_SAME, how="semi", nulls_equal=True)
     if rows.height < wanted.height:
         return _lost(house, part, wanted.height - rows.height)
-    _put(house, part, rows, "doctor.repair.rows")
+    for path, run_id in part.select("path", "run_id").rows() if part.height > 1 else ():
+        # Each file as its own run wrote it, where it is still that.
+        own = rows.filter(pl.col("_run") == run_id)
+        if _mended(house, part.filter(pl.col("path") == path), own):
+            part, rows = part.filter(pl.col("path") != path), rows.filter(pl.col("_run") != run_id)
+    if part.height:
+        _put(house, part, rows, "doctor.repair.rows")
     return 0
 
 
@@ -99,6 +111,7 @@ def _revisions(house: House, part: pl.DataFrame, sound: pl.DataFrame, month: str
 class _Reading:
     """A batch as it was taken in, or a replay of quarantined rows."""
 
+    run_id: str
     as_of: datetime
     day: date
     is_history: bool
@@ -123,7 +136,7 @@ def _readings(house: House, source: str, days: tuple[date, date]) -> Iterator[_R
             found = warehouse.landing.find(sha256, source)
             if found is not None and warehouse.landing.verify(sha256):
                 files.append(LandedFile(found.path, sha256, name, source, received_at or found.received_at, found.size))
-        yield _Reading(b["as_of"], b["run_date"], bool(b["is_history"]), not b["batch_id"], files)
+        yield _Reading(b["run_id"], b["as_of"], b["run_date"], bool(b["is_history"]), not b["batch_id"], files)
 
 
 def _quarantined_inputs(house: House, source: str, day: date) -> pl.DataFrame:
@@ -133,10 +146,10 @@ def _quarantined_inputs(house: House, source: str, day: date) -> pl.DataFrame:
 
 
 def _derived(house: House, source: str, wanted: pl.DataFrame, sound: pl.LazyFrame) -> pl.DataFrame:
-    """Every revision of the wanted rows' records, made again from landing, batch by batch, as each run made them (`REVISIONS`)."""
+    """Every revision of the wanted rows' records, made again from landing, batch by batch, as each run made them (`REVISIONS`, and `_run`)."""
     mapping, warehouse, key = house.mappings[source], house.warehouse, house.settings.key
     ids = wanted["record_id"].unique()
-    done = pl.DataFrame(schema=REVISIONS)
+    done = pl.DataFrame(schema={**REVISIONS, "_run": pl.String})
     if wanted.is_empty():
         return done
     late = warehouse.select("quarantine", "source_id = :s", s=source).select(*_ROW, "replayed_on")
@@ -158,7 +171,8 @@ def _derived(house: House, source: str, wanted: pl.DataFrame, sound: pl.LazyFram
         twice = rows if reading.is_replay else rows.filter(pl.col("record_id").is_duplicated())
         hashes = known.filter(pl.col("record_id").is_in(twice["record_id"].implode())).select("record_id", "row_hash")
         revised = revise(rows, latest, current, hashes, reading.as_of, reading.is_history, mapping.blank_means)
-        done = pl.concat([done, revised.revisions.select(pl.col(c).cast(t) for c, t in REVISIONS.items())])
+        done = pl.concat([done, revised.revisions.select(
+            *(pl.col(c).cast(t) for c, t in REVISIONS.items()), pl.lit(reading.run_id).alias("_run"))])
         last = reading.as_of
     warehouse.access.note("doctor --repair", sorted(looked), f"lake files of {source}")
     return done
@@ -170,7 +184,7 @@ def _recent(sound: pl.LazyFrame, done: pl.DataFrame, last: datetime | None, day:
     if last is None:
         return pl.DataFrame(schema={c: REVISIONS[c] for c in names})
     since = day - timedelta(days=COPY_DAYS)
-    both = pl.concat([sound.filter(pl.col("local_date") > since).collect(), done.filter(pl.col("local_date") > since)])
+    both = pl.concat([sound.filter(pl.col("local_date") > since).collect(), done.drop("_run").filter(pl.col("local_date") > since)])
     return current_view(both, last).select(names)
 
 

@@ -1,13 +1,17 @@
 """A house in a folder and back: as it was at the backup, on either database, and nights run on from there."""
+import hashlib
 import json
 import shutil
 
+import polars as pl
 import pytest
 
 from flows.cli import run as cli
 from tests.boards import workbook
-from tests.engines import ENGINES, ready_house
+from tests.engines import ENGINES, house, ready_house  # noqa: F401
 from tests.houses import NIGHTS, board, enter, lived, night, opened, tables, upto  # noqa: F401
+from tests.lake_rows import at, revisions, store
+from warehouse.backup import BackupError, backup, restore
 
 
 @pytest.mark.parametrize("into", ENGINES)
@@ -26,10 +30,10 @@ def test_a_restored_house_is_the_one_that_was_backed_up_and_nights_run_on_from_i
         enter(monkeypatch, ready_house(into, tmp_path / "elsewhere"))
     assert cli(["restore", str(kept), "--replace"]) == 0
     assert tables() == before
-    house = opened()
-    files = {str(p.relative_to(house.warehouse.lake.folder)) for p in house.warehouse.lake.folder.rglob("*.parquet")}
-    assert house.warehouse.verify() == [] and files == set(house.warehouse.read("lake_file")["path"])
-    house.warehouse.close()
+    now = opened()
+    files = {str(p.relative_to(now.warehouse.lake.folder)) for p in now.warehouse.lake.folder.rglob("*.parquet")}
+    assert now.warehouse.verify() == [] and files == set(now.warehouse.read("lake_file")["path"])
+    now.warehouse.close()
     night(third, day=NIGHTS[2])
     assert tables() == after
 
@@ -52,14 +56,14 @@ def test_a_damaged_backup_or_another_key_is_refused_and_the_house_stays(lived, b
 
 
 def test_a_backup_that_breaks_off_leaves_none_and_a_restore_that_does_leaves_the_house(lived, tmp_path, monkeypatch):  # noqa: F811
-    from warehouse import backup
+    from warehouse import backup as backups
     before = tables()
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "write_whole", lambda *a: (_ for _ in ()).throw(OSError("no space left")))
+        patch.setattr(backups, "write_whole", lambda *a: (_ for _ in ()).throw(OSError("no space left")))
         assert cli(["backup", str(tmp_path / "kept")]) == 1 and not (tmp_path / "kept").exists()
     assert cli(["backup", str(tmp_path / "kept")]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(backup.bulk, "write", lambda *a: (_ for _ in ()).throw(OSError("no space left")))
+        patch.setattr(backups.bulk, "write", lambda *a: (_ for _ in ()).throw(OSError("no space left")))
         assert cli(["restore", str(tmp_path / "kept"), "--replace"]) == 1
     assert tables() == before
 
@@ -72,3 +76,22 @@ def test_what_was_purged_after_the_backup_goes_again_when_it_is_restored(lived, 
     purged = tables()
     assert cli(["restore", str(tmp_path / "kept"), "--replace"]) == 0
     assert tables() == purged
+
+
+def test_a_backup_of_an_older_schema_comes_back_at_the_newest(house, tmp_path):  # noqa: F811
+    store(house, "r1", revisions({"record_id": "s:1"}), at("2026-06-02 00:00"))
+    kept = tmp_path / "kept"
+    manifest = backup(house, kept, at("2026-06-02 12:00"))
+    run = kept / "tables" / "run-00000.parquet"
+    pl.read_parquet(run).drop("digests").write_parquet(run)
+    files = {n: f for n, f in manifest["files"].items() if "house_key" not in n}
+    files["tables/run-00000.parquet"] = [run.stat().st_size, hashlib.sha256(run.read_bytes()).hexdigest()]
+    (kept / "manifest.json").write_text(json.dumps({**manifest, "schema": "0001", "files": files}))
+    store(house, "r2", revisions({"record_id": "s:2"}), at("2026-06-03 00:00"))
+    with house.lock():
+        restore(house, kept, "restore-1", replace=True)
+    assert house.read("run").select("run_id", "digests").rows() == [("r1", None)] and house.read("revision")["record_id"].to_list() == ["s:1"]
+    assert not house.upgrade() and house.verify() == []
+    (kept / "manifest.json").write_text(json.dumps({**manifest, "schema": "9999", "files": files}))
+    with pytest.raises(BackupError, match="newer"):
+        restore(house, kept, "restore-2", replace=True)

@@ -1,10 +1,12 @@
 """The doctor: a damaged lake file is named and restored from landing, what can't be is said; tables are held to the digests of the run log."""
 import json
+from datetime import date
 
 import polars as pl
 import sqlalchemy as sa
 
 from flows.cli import run as cli
+from sources.mapping import shipped
 from tests.boards import workbook
 from tests.engines import ready_house
 from tests.houses import NIGHTS, board, enter, lived, night, opened, tables, upto  # noqa: F401
@@ -33,8 +35,33 @@ def test_damaged_and_missing_files_are_restored_from_landing(lived, capsys):  # 
     assert house.warehouse.as_of(house.warehouse.batches()["as_of"].max()).collect().drop("issues").equals(then.drop("issues"))
     assert house.warehouse.counts(house.warehouse.batches()["as_of"].max()).equals(counted)
     assert "doctor --repair" in house.warehouse.access.path.read_text()
+    assert house.warehouse.compact("c1", at_least=2) > 0
+    (lake / lake_of(house, "revisions")["path"][0]).unlink()
+    assert cli(["doctor", "--repair"]) == 0 and "逐字节" in capsys.readouterr().err and house.warehouse.verify() == []
     house.warehouse.close()
     assert cli(["doctor"]) == 0
+
+
+def test_changed_quarantined_and_replayed_rows_are_made_again_too(lived, board, tmp_path):  # noqa: F811
+    day, last = NIGHTS[2], pl.col("留言时间") >= "2026/05/01"
+    rows = upto(board, day).with_columns(
+        pl.when(pl.int_range(pl.len()) < 5).then(pl.concat_str("留言详情", pl.lit("补充：问题仍未解决，请尽快答复。"))).otherwise("留言详情").alias("留言详情"),
+        pl.when(pl.int_range(pl.len()).is_between(5, 7)).then(None).otherwise("留言主题").alias("留言主题"),
+        pl.when(last & (pl.int_range(pl.len()).over(last) < 2)).then(pl.lit("May 01 2026 08:00")).otherwise("留言时间").alias("留言时间"))
+    assert night(workbook(rows, tmp_path / "3.xlsx"), day=day).row["quarantined"] == 2
+    text = (shipped() / "message_board.yaml").read_text(encoding="utf-8")
+    (lived.home / "sources").mkdir()
+    (lived.home / "sources" / "message_board.yaml").write_text(text.replace("{headers: [留言时间]}", '{headers: [留言时间], formats: ["%b %d %Y %H:%M"]}'))
+    assert cli(["quarantine", "replay", "--source", "message_board", "--date", "2026-05-02"]) == 0
+    house = opened()
+    ids = house.warehouse.read("record")["record_id"]
+    stored = house.warehouse.revisions(ids)
+    assert stored.filter(pl.col("revision_no") > 1).height >= 5 and set(tables(("v_quarantine",))["v_quarantine"][0]) >= {date(2026, 5, 2)}
+    for path in lake_of(house, "revisions")["path"]:
+        (house.warehouse.lake.folder / path).write_bytes(b"")
+    assert cli(["doctor", "--repair"]) == 0 and house.warehouse.verify() == []
+    assert house.warehouse.revisions(ids).drop("issues").equals(stored.drop("issues"))
+    house.warehouse.close()
 
 
 def test_where_landing_was_purged_the_file_is_named_and_stays(lived, capsys):  # noqa: F811

@@ -25,5 +25,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("house_key")
     op.drop_index("ix_record_run_id", table_name="record")
-    # SQLite drops a column only where no view is asked to be whole again: the views don't name it.
     op.drop_column("run", "digests")
