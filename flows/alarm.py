@@ -12,7 +12,7 @@ from warehouse.settings import Settings
 
 BLOCK = "weisu-alarm"
 #: Filled in by Prefect's server when it speaks.
-PREFECTS = {"run": "{{ flow_run.name }}", "state": "{{ flow_run.state.name }}", "message": "{{ flow_run.state.message }}", "link": "{{ flow_run|ui_url }}"}
+PREFECTS = {"run": "{{ flow_run.name }}", "state": "{{ flow_run.state.name }}", "message": "{{ flow_run.state.message }}", "id": "{{ flow_run.id }}"}
 
 
 def notify(settings: Settings, subject: str, body: str) -> bool:
