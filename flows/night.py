@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
 from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals
-from flows.link import link
+from flows.link import KEPT, link
 from flows.places import Place
 from flows.warn import OPEN, Told, shown, tell
 from policy.catalogue import say
@@ -71,7 +71,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         recent = _recent(house, place, since, touched["record_id"])
         rows = _found(rows, recent, place, house, tonight, work)
     with tonight.step("link"):
-        rows, recent = _linked(rows, recent, place, tonight, work)
+        rows, recent = _linked(rows, recent, since, place, house, tonight, work)
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
@@ -149,11 +149,14 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, house: Wareho
         pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_name")
 
 
-def _linked(rows: pl.DataFrame, recent: pl.DataFrame, place: Place, tonight: Tonight, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _linked(rows: pl.DataFrame, recent: pl.DataFrame, since: date, place: Place, house: Warehouse, tonight: Tonight, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Tonight's records linked with what is open; both frames with their incidents as they are now."""
     new = rows.filter(pl.col("worked_revision").is_null())
     old = pl.concat([recent.select(RECENT), rows.filter(pl.col("worked_revision").is_not_null()).select(RECENT)], how="vertical_relaxed")
-    links = link(new, old, [s for s, m in place.mappings.items() if m.problems == "category"])
+    texts = lambda ids: old.filter(pl.col("record_id").is_in(ids.implode())).select("record_id", "title", "content")
+    links = link(new, old, texts, house.dataset(KEPT, tonight.as_of, place.sources, since),
+                 [s for s, m in place.mappings.items() if m.problems == "category"])
+    work.lake += links.writes(since)
     moved = dict(links.records.iter_rows())
     gone = dict(links.merged.iter_rows())
     now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)

@@ -13,6 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from warehouse import bulk, tables
+from warehouse.lake import LINK_TEXTS
 from warehouse.reading import fetch
 from warehouse.rewriting import rewrite
 from warehouse.store import Warehouse, by_ids
@@ -90,8 +91,10 @@ def _records(warehouse: Warehouse, before: date | None, caller_key: str | None, 
 
 
 def _files_of(warehouse: Warehouse, found: pl.DataFrame) -> pl.DataFrame:
-    wanted = found.select("source_id", month=pl.col("local_date").dt.strftime("%Y-%m")).unique()
-    files = warehouse.read("lake_file").filter(pl.col("dataset") == "revisions")
+    """The lake files that hold revisions of these records, or what was read from their texts."""
+    days = found.select("source_id", "local_date").unique()
+    wanted = pl.concat([days.select("source_id", month=pl.col("local_date").dt.strftime(form)) for form in ("%Y-%m", "%Y-%m-%d")]).unique()
+    files = warehouse.read("lake_file").filter((pl.col("dataset") == "revisions") | pl.col("dataset").str.starts_with(LINK_TEXTS))
     return files.join(wanted, on=["source_id", "month"], how="semi", maintain_order="left")
 
 
