@@ -1,67 +1,94 @@
 """Which records are about one matter: tonight's against what is open. Ids derive from the record that founded the incident."""
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
+from models.incident_corpus import texts_of
+from models.incident_texts import STORED, VERSION, Texts
 from models.incidents import IncidentLinker
+from warehouse.lake import LINK_TEXTS
+from warehouse.publication import LakeWrite
 
-LINKED = ("record_id", "title", "content", "created_at", "caller", "place", "respondent", "problem_code")
+#: What is kept of the texts of what is open, by source and local day; it is a function of each record's revision alone.
+KEPT = f"{LINK_TEXTS}_{VERSION}"
+KEY = ["record_id", "row_hash"]
+LIGHT = ("record_id", "row_hash", "source_id", "local_date", "created_at", "caller", "place", "respondent", "problem_code", "incident_id")
 
 
 @dataclass(frozen=True)
 class Links:
-    """`records`: (record_id, incident_id) of every record whose incident is new or another than before; `merged`: (incident_id, into)."""
+    """What a night's linking came to.
 
-    records: pl.DataFrame
-    merged: pl.DataFrame
+    records: (record_id, incident_id) of every record whose incident is new or another than before. merged: (incident_id, into).
+    texts: what is to be kept of the texts that were not kept yet (record_id, row_hash, source_id, local_date and `STORED`).
+    """
 
+    records: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"record_id": pl.String, "incident_id": pl.String}))
+    merged: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"incident_id": pl.String, "into": pl.String}))
+    texts: pl.DataFrame = field(default_factory=pl.DataFrame)
 
-NO_LINKS = Links(pl.DataFrame(schema={"record_id": pl.String, "incident_id": pl.String}), pl.DataFrame(schema={"incident_id": pl.String, "into": pl.String}))
+    def writes(self, since: date) -> list[LakeWrite]:
+        """The texts for the lake, one partition a local day, none before `since`."""
+        if self.texts.is_empty():
+            return []
+        texts = self.texts.filter(pl.col("local_date") >= since).sort("source_id", "local_date", *KEY)
+        parts = texts.group_by("source_id", "local_date", maintain_order=True)
+        return [LakeWrite(KEPT, source, part.drop("source_id", "local_date"), day.isoformat()) for (source, day), part in parts]
 
 
 def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.DataFrame:
-    """Records as the linker takes them, in an order that does not depend on the file's.
+    """Records as the linker takes them, in an order that does not depend on the file's; texts where they have some.
 
     by_address: sources whose texts say nothing (a category's name), so that only the exact place can tell one matter from another.
     """
     exact = pl.when(pl.col("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", "community"))
-    return records.sort("created_at", "row_hash", "record_id").select(
-        "record_id", "title", "content", "created_at", pl.col("caller_key").alias("caller"),
-        pl.coalesce(exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent"), "problem_code", "incident_id")
+    return records.sort("created_at", "row_hash", "record_id").with_columns(
+        pl.col("caller_key").alias("caller"), pl.coalesce(exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent")
+    ).select(*LIGHT, *(c for c in ("title", "content") if c in records.columns))
 
 
-def link(new: pl.DataFrame, open_: pl.DataFrame, by_address: Sequence[str] = ()) -> Links:
+def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl.DataFrame], kept: pl.LazyFrame | None = None,
+         by_address: Sequence[str] = ()) -> Links:
     """Links records that no night has linked with those of the open window.
 
-    new, open_: records with the columns of `for_linking` and `row_hash`; `open_` carries its `incident_id` (null: alone).
+    new: records with `title` and `content` and the columns that `for_linking` takes. open_: the same without texts, with their
+    `incident_id` (null: alone). texts: gives (record_id, title, content) for record_ids of `open_`; asked for what is not kept.
+    kept: what earlier nights gave as `Links.texts`, whatever of it there is; it changes the cost and not the links.
     """
-    fresh, index = for_linking(new, by_address), for_linking(open_, by_address)
+    fresh, index = for_linking(new, by_address), for_linking(open_, by_address).select(LIGHT)
     if fresh.is_empty():
-        return NO_LINKS
+        return Links()
     ids = index["incident_id"].drop_nulls().unique(maintain_order=True).to_list()
     number = {i: n for n, i in enumerate(ids)}
     linker = IncidentLinker()
     if index.is_empty():
-        labels = np.asarray(linker.fit_predict(fresh.drop("record_id", "incident_id")))
+        labels = np.asarray(linker.fit_predict(fresh))
         joined = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64})
-        lineage = []
+        lineage, lacking = [], fresh.clear()
+        read: list[Texts] = []
     else:
+        parts, index, lacking = _on_the_shelf(index, kept)
+        read = [texts_of(lacking.select("record_id").join(texts(lacking["record_id"]), on="record_id", how="left", maintain_order="left"))] \
+            if lacking.height else []
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
-        linker.resume(index.drop("record_id", "incident_id"), was)
-        linker.partial_fit(fresh.drop("record_id", "incident_id"))
+        linker.resume(index, was, [*parts, *read])
+        linker.partial_fit(fresh)
         labels = np.asarray(linker.labels_)
         joined = linker.joined_
         lineage = [(a, b) for kind, a, b in linker.lineage_.select("kind", "incident", "other").iter_rows() if kind == "merged"]
+    whose = ["record_id", "row_hash", "source_id", "local_date"]
+    keep = pl.concat([pl.concat([lacking.select(whose), fresh.select(whose)]), Texts.join([*read, linker.texts_]).frame()], how="horizontal")
     placed = pl.concat([
         fresh.select("record_id", "created_at").with_columns(pl.Series("_label", labels, dtype=pl.Int64)),
         index.select("record_id", "created_at")[joined["row"].to_list()].with_columns(
             pl.Series("_label", joined["label"].to_numpy(), dtype=pl.Int64)),
     ]).filter(pl.col("_label") >= 0)
     if placed.is_empty():
-        return NO_LINKS
+        return Links(texts=keep)
     founders = placed.group_by("_label", maintain_order=True).agg(pl.col("record_id").sort_by("created_at", "record_id").first())
     name = dict(enumerate(ids))
     for label, founder in founders.sort("_label").iter_rows():
@@ -71,4 +98,20 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, by_address: Sequence[str] = ())
     gone = dict(merged.iter_rows())
     moved = index.filter(pl.col("incident_id").is_in(list(gone))).select("record_id", pl.col("incident_id").replace(gone))
     linked = placed.select("record_id", pl.col("_label").replace_strict(name, return_dtype=pl.String).replace(gone).alias("incident_id"))
-    return Links(pl.concat([linked, moved]).unique("record_id", keep="first", maintain_order=True), merged)
+    return Links(pl.concat([linked, moved]).unique("record_id", keep="first", maintain_order=True).sort("record_id"), merged, keep)
+
+
+def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[list[Texts], pl.DataFrame, pl.DataFrame]:
+    """The kept texts of these records in parts, the records in the order of their texts and then the lacking, and the lacking alone."""
+    if kept is None or "entries" not in kept.collect_schema():
+        return [], index, index
+    keys = kept.select(KEY).collect()
+    place = keys.with_row_index("_kept").unique(KEY, keep="first").join(index.select(KEY).with_row_index("_at"), on=KEY, how="inner").sort("_kept")
+    alive = np.zeros(keys.height, bool)
+    alive[place["_kept"].to_numpy()] = True
+    parts, begin = [], 0
+    for batch in kept.select(list(STORED)).collect_batches(maintain_order=True):
+        parts.append(Texts.of_frame(batch.filter(pl.Series(alive[begin:begin + batch.height]))))
+        begin += batch.height
+    lacking = index.join(place.select(KEY), on=KEY, how="anti", maintain_order="left")
+    return parts, pl.concat([index[place["_at"].to_numpy()], lacking]), lacking

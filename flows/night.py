@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
 from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals
-from flows.link import link
+from flows.link import KEPT, link
 from flows.places import Place
 from flows.warn import OPEN, Told, shown, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
@@ -150,7 +150,10 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
     """Tonight's records linked with what is open; both frames with their incidents as they are now, and those of the second that have another."""
     new = rows.filter(pl.col("worked_revision").is_null())
     old = pl.concat([recent.select(LIGHT), rows.filter(pl.col("worked_revision").is_not_null()).select(LIGHT)], how="vertical_relaxed")
-    links = link(new, window.with_texts(old), [s for s, m in place.mappings.items() if m.problems == "category"])
+    since = window_start(place, tonight.day)
+    links = link(new, old, window.texts, window.house.dataset(KEPT, tonight.as_of, place.sources, since),
+                 [s for s, m in place.mappings.items() if m.problems == "category"])
+    work.lake += links.writes(since)
     moved = dict(links.records.iter_rows())
     gone = dict(links.merged.iter_rows())
     now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)

@@ -1,174 +1,219 @@
-"""What the incident linker knows of its records: hashed text matrices and coded columns, in an order of its own, able to grow.
+"""What the incident linker knows of its records: nodes, the weights of text features, and weighted texts.
 
 A *node* is one or more records with the same text, place, respondent and problem: a campaign of hundreds of copies is one node.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
-from models.similarity import WIDTH, count_matrix, only, plain_text, reweighted, row_sums, unit_rows
-from transforms.entities import extract_places, named_things, normalise_respondent
+from models.incident_texts import NAME, NAME_IN_TITLE, SHIFT, WORD, Shelf, Texts, in_row_sums
+from models.similarity import WIDTH
+from transforms.entities import normalise_respondent
 
-COLUMNS = ("title", "content", "created_at", "caller", "place", "respondent", "problem_code")
-#: Only so much of a content is compared; what stands later repeats.
-CONTENT_CHARS = 800
-#: The start of the content stands for a missing title.
-TITLE_CHARS = 40
+#: What is known of a record beside its texts.
+COLUMNS = ("caller", "place", "respondent", "problem_code")
+VALUES = COLUMNS[1:]
 #: A text with fewer different features (bigrams, words) says nothing that could tell two matters apart.
 INFORMATIVE = 12
 #: Features in more than this share of the records name no matter.
 COMMON = 0.03
 COMPONENTS = 64
 SVD_SAMPLE = 3000
+#: What a title's and a content's counts weigh (1 + log count, the title three times), by the lower bits of an entry.
+_LOW = np.arange(1 << int(SHIFT))
+LOW = np.uint32(len(_LOW) - 1)
+IN_TITLE, IN_CONTENT = ((1 + np.log(np.maximum(n, 1))) * (n > 0) for n in (_LOW >> 8 & 15, _LOW >> 2 & 63))
+IN_BOTH = 3 * IN_TITLE + IN_CONTENT
 
 
-def wanted_columns(records: pl.DataFrame) -> pl.DataFrame:
-    """The columns the linker looks at; a missing one is null. `content` and `created_at` must be there.
+def light(records: pl.DataFrame) -> pl.DataFrame:
+    """The records without their texts: `moment` (microseconds, null where unknown), COLUMNS as strings ("" where unknown), respondents by one spelling.
 
-    Raises `ValueError` naming what is missing; `TypeError` where `records` is no polars frame.
+    Raises `ValueError` where `created_at` is missing; `TypeError` where `records` is no polars frame.
     """
     if not isinstance(records, pl.DataFrame):
         raise TypeError(f"records: expected a polars DataFrame, got {type(records).__name__}")
-    missing = [name for name in ("content", "created_at") if name not in records.columns]
-    if missing:
-        raise ValueError(f"records: columns {missing} are missing; found {records.columns}")
-    made = records.select(
-        pl.col(name).cast(pl.String) if name in records.columns and name != "created_at"
-        else (pl.col(name) if name == "created_at" else pl.lit(None, pl.String).alias(name)) for name in COLUMNS)
-    return made.with_columns(pl.col("created_at").dt.epoch("us").alias("moment")).drop("created_at")
+    if "created_at" not in records.columns:
+        raise ValueError(f"records: columns ['created_at'] are missing; found {records.columns}")
+    made = records.select(pl.col("created_at").dt.epoch("us").alias("moment"), *(
+        pl.col(name).cast(pl.String) if name in records.columns else pl.lit(None, pl.String).alias(name) for name in COLUMNS))
+    names = made["respondent"].drop_nulls().unique()
+    if len(names):
+        spelt = pl.DataFrame({"respondent": names, "_one": normalise_respondent(names)})
+        made = made.join(spelt, on="respondent", how="left", maintain_order="left").with_columns(respondent="_one").drop("_one")
+    return made.with_columns(pl.col(COLUMNS).fill_null(""))
 
 
-def as_nodes(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
-    """-> (nodes in canonical order, the node of each record). Nodes depend on the records' values, never on their order."""
-    rows = wanted_columns(records).with_columns(
-        title=plain_text(pl.Series("title", records["title"] if "title" in records.columns else [None] * records.height)),
-        content=plain_text(records["content"]).str.slice(0, CONTENT_CHARS),
-        respondent=normalise_respondent(records["respondent"]) if "respondent" in records.columns else pl.lit(None, pl.String),
-        raw_title=records["title"].cast(pl.String) if "title" in records.columns else pl.lit(None, pl.String),
-        raw_content=records["content"].cast(pl.String).str.slice(0, CONTENT_CHARS))
-    key = ["title", "content", "place", "respondent", "problem_code"]
-    nodes = (rows.group_by(key).agg(
-        first=pl.col("moment").min(), last=pl.col("moment").max(), caller=pl.col("caller").min(), n_records=pl.len(),
-        n_callers=pl.col("caller").n_unique(), raw_title=pl.col("raw_title").min(), raw_content=pl.col("raw_content").min())
-        .sort("first", "title", "content", "place", "respondent", "problem_code", nulls_last=True))
-    numbered = nodes.select(*key).with_row_index("node")
-    node = rows.select(*key).join(numbered, on=key, how="left", nulls_equal=True, maintain_order="left")["node"].to_numpy().astype(np.int64)
-    return nodes, node
+def texts_of(records: pl.DataFrame) -> Texts:
+    """The features of the records' `title` and `content`. Raises `ValueError` where there is no `content`."""
+    if "content" not in records.columns:
+        raise ValueError(f"records: columns ['content'] are missing; found {records.columns}")
+    return Texts.read(records["title"] if "title" in records.columns else pl.Series([None] * records.height, dtype=pl.String), records["content"])
 
 
-def has_rows(x: sparse.csr_matrix) -> np.ndarray:
-    """Which rows hold anything."""
-    return np.diff(x.indptr) > 0
+@dataclass(frozen=True)
+class Nodes:
+    """Nodes in an order that their records' values give, never the records' order.
+
+    frame: `moment` (the first), `last`, COLUMNS, `text_key`, `row` (the place of a record that bears the text). of: the node of each record.
+    """
+
+    frame: pl.DataFrame
+    of: np.ndarray
+
+    @classmethod
+    def made_of(cls, records: pl.DataFrame, texts: Texts | Shelf) -> "Nodes":
+        """The nodes of records as `light` gives them, and their texts."""
+        key = ["text_key", *VALUES]
+        rows = records.with_columns(pl.Series("text_key", texts.key)).with_row_index("row")
+        alike = rows.filter(pl.col("text_key").is_duplicated()).filter(pl.struct(key).is_duplicated())
+        district = pl.Series("district", texts.district[alike["row"].to_numpy()])
+        alone = rows.join(alike.select("row"), on="row", how="anti", maintain_order="left") if alike.height else rows
+        nodes = pl.concat([
+            alone.with_columns(last="moment"),
+            alike.with_columns(district).group_by(key).agg(pl.col("moment").min(), pl.col("moment").max().alias("last"), pl.col("caller").min(),
+                                                           pl.col("row").sort_by("district", "row").first())
+            .select(*alone.columns, "last")]).sort("moment", *key, nulls_last=True)
+        of = np.empty(records.height, np.int64)
+        of[nodes["row"].to_numpy()] = np.arange(nodes.height)
+        if alike.height:
+            bears = alike.select(*key, "row").join(nodes.select(*key, pl.col("row").alias("_bears")), on=key, how="left", maintain_order="left")
+            of[bears["row"].to_numpy()] = of[bears["_bears"].to_numpy()]
+        return cls(nodes, of)
+
+    def __len__(self) -> int:
+        return self.frame.height
 
 
-@dataclass
-class Corpus:
-    """The nodes' features. `grow` adds nodes; document frequencies then count them too, older rows keep their weights."""
+@dataclass(frozen=True)
+class Weights:
+    """How much a feature says, by the number of nodes it stands in. df: int `(WIDTH,)`; n: the number of nodes."""
 
-    nodes: pl.DataFrame = field(default_factory=pl.DataFrame)
-    df: np.ndarray = field(default_factory=lambda: np.zeros(WIDTH, np.int64))
-    n: int = 0
-    basis: np.ndarray | None = None
-    matrices: dict[str, sparse.csr_matrix] = field(default_factory=dict)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    df: np.ndarray
+    n: int
+    idf: np.ndarray = field(init=False)
 
-    def grow(self, nodes: pl.DataFrame) -> "Corpus":
-        """Adds nodes (as `as_nodes` gives them) behind those already there."""
-        title = nodes.select(pl.when(pl.col("title").str.len_chars() > 0).then("title")
-                             .otherwise(pl.col("content").str.slice(0, TITLE_CHARS)))["title"]
-        titles, contents = count_matrix(title), count_matrix(nodes["content"])
-        both = (titles + contents).tocsr()
-        both.sort_indices()
-        self.df = self.df + np.bincount(both.indices, minlength=WIDTH)
-        self.n += nodes.height
-        idf = np.log((self.n + 1) / np.maximum(self.df, 1)) / np.log(self.n + 1)
-        shared = self.df > 1
-        rare = idf * (self.df <= max(COMMON * self.n, 5))
-        ordinary = idf * (self.df > max(0.002 * self.n, 1))
-        text = (3 * reweighted(titles, idf, log=True) + reweighted(contents, idf, log=True)).tocsr()
-        text.sort_indices()
-        names_title = self.names(nodes["raw_title"].fill_null(""), nodes["raw_content"].fill_null("").str.slice(0, TITLE_CHARS), title)
-        names_head = count_matrix(named_things(nodes["content"].str.slice(0, 300)).list.join("|").fill_null(""))
-        names_all = (names_title + names_head).tocsr()
-        names_all.sort_indices()
-        title_squares = reweighted(titles, idf**2)
-        title_rare4 = reweighted(titles, (idf * shared) ** 4 * 1000)
-        names_weighted = reweighted(names_title, rare)
-        new = {
-            "title": unit_rows(reweighted(titles, idf, log=True), shared),
-            "content": unit_rows(reweighted(contents, idf, log=True), shared),
-            "text": unit_rows(text, shared),
-            "blocking": unit_rows(only(text, (rare > 0) & shared)),
-            "title_set": only(reweighted(titles, np.ones(WIDTH)), shared),
-            "set": only(reweighted(both, np.ones(WIDTH)), shared),
-            "title_squares": only(title_squares, shared),
-            "title_rare4": only(title_rare4, shared),
-            "rare4": only(reweighted(both, (idf * shared) ** 4 * 1000), shared),
-            "names_title": unit_rows(names_weighted, shared),
-            "names": unit_rows(reweighted(names_all, rare), shared),
-            "names_weighted": only(names_weighted, shared),
-            "problem_title": unit_rows(without(reweighted(titles, ordinary), names_all), shared),
-            "problem": unit_rows(without(reweighted(both, ordinary), names_all), shared),
-        }
-        if self.basis is None:
-            self.learn_basis(new["text"])
-        lsa, lsa_title = self.project(new["text"]), self.project(new["title"])
-        places = extract_places(nodes["raw_title"], nodes["raw_content"])
-        length = np.log1p(nodes["content"].str.len_chars().to_numpy().astype(float))
-        arrays = {
-            "title_total": row_sums(title_squares), "names_total": row_sums(names_weighted), "length": length,
-            "has_names_title": has_rows(unit_rows(names_weighted)), "has_names": has_rows(names_all),
-            "lsa": lsa, "lsa_title": lsa_title, "informative": np.diff(both.indptr) >= INFORMATIVE,
-            "first": nodes["first"].fill_null(0).to_numpy() / 86_400e6, "last": nodes["last"].fill_null(0).to_numpy() / 86_400e6,
-            "district": places["district"].fill_null("").to_numpy().astype(str),
-            **{name: nodes[name].fill_null("").to_numpy().astype(str) for name in ("caller", "place", "respondent", "problem_code")},
-        }
-        for name, value in new.items():
-            self.matrices[name] = sparse.vstack([self.matrices[name], value]).tocsr() if name in self.matrices else value
-        for name, array in arrays.items():
-            self.arrays[name] = np.concatenate([self.arrays[name], array]) if name in self.arrays else array
-        self.nodes = pl.concat([self.nodes, nodes]) if self.nodes.height else nodes
-        return self
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "idf", np.log((self.n + 1) / np.maximum(self.df, 1)) / np.log(self.n + 1) if self.n else np.zeros(WIDTH))
 
-    @staticmethod
-    def names(raw_title: pl.Series, raw_head: pl.Series, title: pl.Series) -> sparse.csr_matrix:
-        """Features of the names in the title, or in the start of the content where there is no title."""
-        given = pl.DataFrame({"raw": raw_title, "head": raw_head, "title": title})
-        source = given.select(pl.when(pl.col("raw") != "").then("raw").otherwise("head").alias("text"))["text"]
-        return count_matrix(named_things(plain_text(source)).list.join("|").fill_null(""))
+    @property
+    def shared(self) -> np.ndarray:
+        """Which features stand in more than one node, `(WIDTH,)`."""
+        return self.df > 1
 
-    def learn_basis(self, text: sparse.csr_matrix) -> None:
-        """A basis of the texts' main directions from at most `SVD_SAMPLE` rows evenly over the canonical order."""
-        at: np.ndarray | list = np.unique(np.linspace(0, text.shape[0] - 1, min(SVD_SAMPLE, text.shape[0])).astype(np.int64)) if text.shape[0] else []
-        sample = text[at]
-        used = np.bincount(sample.indices, minlength=WIDTH)
-        columns = np.flatnonzero((used >= 3) & (used <= max(0.2 * len(at), 3)))
-        size = min(COMPONENTS, len(columns) - 1, len(at) - 1)
-        self.columns = np.full(WIDTH, -1, np.int64)
-        self.columns[columns] = np.arange(len(columns))
-        if size < 2:
-            self.basis = np.zeros((len(columns), 1))
-            return
-        from sklearn.utils.extmath import randomized_svd
-        self.basis = randomized_svd(sample[:, columns], size, n_iter=3, random_state=0)[2].T.copy()
+    @property
+    def rare(self) -> np.ndarray:
+        """The idf of features that may name a matter, else 0."""
+        return self.idf * (self.df <= max(COMMON * self.n, 5))
 
-    def project(self, x: sparse.csr_matrix) -> np.ndarray:
-        """Rows in the learnt directions, scaled to length 1, `(n, size)` float32."""
-        assert self.basis is not None
-        good = self.columns[x.indices] >= 0
-        ends = np.concatenate([[0], np.cumsum(good)])[x.indptr]
-        part = sparse.csr_matrix((x.data[good], self.columns[x.indices[good]], ends), shape=(x.shape[0], len(self.basis)))
-        made = part @ self.basis
+    @property
+    def ordinary(self) -> np.ndarray:
+        """The idf of features that name a kind of matter rather than one, else 0."""
+        return self.idf * (self.df > max(0.002 * self.n, 1))
+
+
+def frequencies(parts: Sequence[Texts], counted: np.ndarray, chunk: int = 50_000) -> np.ndarray:
+    """In how many of the texts that are counted (bool, one for each) each feature stands: int `(WIDTH,)`."""
+    df, read = np.zeros(WIDTH, np.int64), 0
+    for texts in parts:
+        for begin in range(0, len(texts), chunk):
+            start = texts.start[begin:begin + chunk + 1]
+            mine = counted[read + begin:read + begin + len(start) - 1]
+            entries = texts.entries[start[0]:start[-1]]
+            if not mine.all():
+                entries = entries[np.repeat(mine, np.diff(start))]
+            df += np.bincount(entries[entries & WORD != 0] >> SHIFT, minlength=WIDTH)
+        read += len(texts)
+    return df
+
+
+def unit(values: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The values with each row scaled to length 1 (an empty one stays empty)."""
+    norms = np.sqrt(in_row_sums(values * values, start))
+    return values / np.repeat(np.where(norms > 0, norms, 1), np.diff(start))
+
+
+class Basis:
+    """The main directions of weighted texts, learnt from a sample."""
+
+    def __init__(self, sample: Texts, weights: Weights) -> None:
+        column = sample.entries >> SHIFT
+        values = unit(IN_BOTH[sample.entries & LOW] * weights.idf[column], sample.start) * weights.shared[column]
+        at = np.flatnonzero(values)
+        used = np.bincount(column[at], minlength=WIDTH)
+        columns = np.flatnonzero((used >= 3) & (used <= max(0.2 * len(sample), 3)))
+        size = min(COMPONENTS, len(columns) - 1, len(sample) - 1)
+        self.place = np.full(WIDTH, -1, np.int64)
+        self.place[columns] = np.arange(len(columns))
+        self.directions = np.zeros((len(columns), 1))
+        if size >= 2:
+            from sklearn.utils.extmath import randomized_svd
+            text = sparse.csr_matrix((values[at], column[at].astype(np.int64), np.searchsorted(at, sample.start)), shape=(len(sample), WIDTH))
+            self.directions = randomized_svd(text[:, columns], size, n_iter=3, random_state=0)[2].T.copy()
+
+    def project(self, column: np.ndarray, values: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Texts (the feature and value of each entry, where each text begins) in these directions, scaled to length 1, `(n, size)` float32."""
+        place = self.place[column]
+        at = np.flatnonzero((place >= 0) & (values != 0))
+        inside = sparse.csr_matrix((values[at].astype(float), place[at], np.searchsorted(at, start)), shape=(len(start) - 1, len(self.directions)))
+        made = inside @ self.directions
         return (made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
-def without(x: sparse.csr_matrix, names: sparse.csr_matrix) -> sparse.csr_matrix:
-    """The features of `x` that are not part of a name in the same row."""
-    marks = names.copy()
-    marks.data = np.ones(marks.nnz)
-    left = (x - x.multiply(marks)).tocsr()
-    left.eliminate_zeros()
-    left.sort_indices()
-    return left
+class Corpus:
+    """Nodes at hand with their weighted texts.
+
+    n: how many. start, column: where each node's entries begin, and the feature of each. values: name -> float32, one for each
+    entry. arrays: name -> one for each node. rarity: name of a column -> the rarity of each node's value among all nodes, 0 to 1.
+    """
+
+    def __init__(self, texts: Texts, frame: pl.DataFrame, weights: Weights, basis: Basis, sizes: dict[str, np.ndarray]) -> None:
+        """texts, frame: of the nodes at hand. weights, basis, sizes: by all nodes; sizes: how many of them share each node's value, by column."""
+        self.n, self.start, self.weights = len(texts), texts.start, weights
+        self.column = (texts.entries >> SHIFT).astype(np.int32)
+        low = texts.entries & LOW
+        idf, shared, rare, ordinary = (w[self.column] for w in (weights.idf, weights.shared, weights.rare, weights.ordinary))
+        title, word, named, name = low >> 8 > 0, low & WORD > 0, low & NAME_IN_TITLE > 0, low & NAME > 0
+        scaled = lambda values: unit(values, self.start) * shared
+        text = unit(IN_BOTH[low] * idf, self.start) * shared
+        names = named * rare
+        values = {
+            "title": scaled(IN_TITLE[low] * idf), "content": scaled(IN_CONTENT[low] * idf), "text": text,
+            "title_set": title & shared, "set": word & shared, "squares": title * idf**2 * shared,
+            "title_rare4": title * (idf * shared) ** 4 * 1000, "rare4": word * (idf * shared) ** 4 * 1000,
+            "names_title": scaled(names), "names": scaled(name * rare), "names_weighted": names * shared,
+            "problem_title": scaled(title * ordinary * ~name), "problem": scaled(word * ordinary * ~name),
+        }
+        self.values = {k: np.asarray(v, np.float32) for k, v in values.items()}
+        project = lambda name: basis.project(self.column, self.values[name], self.start)
+        self.arrays: dict[str, np.ndarray] = {
+            "title_total": in_row_sums(title * idf**2, self.start), "names_total": in_row_sums(names, self.start),
+            "has_names_title": in_row_sums(named, self.start) > 0, "has_names": in_row_sums(name, self.start) > 0,
+            "length": np.log1p(texts.length.astype(float)), "informative": texts.words >= INFORMATIVE, "district": texts.district,
+            "lsa": project("text"), "lsa_title": project("title"),
+            "first": frame["moment"].fill_null(0).to_numpy() / 86_400e6, "last": frame["last"].fill_null(0).to_numpy() / 86_400e6,
+            **{name: frame[name].to_numpy().astype(str) for name in COLUMNS},
+        }
+        self.rarity = {name: np.log(weights.n / np.maximum(size, 1)) / np.log(max(weights.n, 2)) for name, size in sizes.items()}
+
+    @classmethod
+    def of(cls, nodes: Nodes, texts: Texts) -> "Corpus":
+        """All nodes at hand; texts: of the records they were made of."""
+        mine = texts.take(nodes.frame["row"].to_numpy())
+        sizes = {name: nodes.frame.select(pl.len().over(name))["len"].to_numpy() for name in VALUES}
+        weights = Weights(frequencies([mine], np.ones(len(mine), bool)), len(mine))
+        return cls(mine, nodes.frame, weights, Basis(mine.take(evenly(len(mine))), weights), sizes)
+
+    def blocking(self) -> sparse.csr_matrix:
+        """Texts by their rare shared features alone, rows of length 1."""
+        values = unit(self.values["text"].astype(float) * (self.weights.rare[self.column] > 0), self.start)
+        at = np.flatnonzero(values)
+        return sparse.csr_matrix((values[at], self.column[at], np.searchsorted(at, self.start)), shape=(self.n, WIDTH))
+
+
+def evenly(n: int) -> np.ndarray:
+    """At most `SVD_SAMPLE` places evenly over n."""
+    return np.unique(np.linspace(0, n - 1, min(SVD_SAMPLE, n)).astype(np.int64)) if n else np.zeros(0, np.int64)

@@ -89,8 +89,13 @@ def merge_groups(size: np.ndarray, a: np.ndarray, b: np.ndarray, p: np.ndarray, 
     pair, at = np.unique(np.minimum(a, b)[scored] * k + np.maximum(a, b)[scored], return_inverse=True)
     # What the scored pairs of two groups add to what they would count unscored: it stays additive as groups join.
     excess = np.bincount(at, p[scored] - UNSCORED, minlength=len(pair))
+    low, high = pair // k, pair % k
+    # A joined group's mean with another lies between its parts' means, so only what hangs together by means of `cut` and more can join.
+    close = UNSCORED + excess / (size[low] * size[high]) >= cut
+    piece = components(low[close], high[close], int(k))
+    within = piece[low] == piece[high]
     near: dict[int, dict[int, float]] = {}
-    for one, two, more in zip((pair // k).tolist(), (pair % k).tolist(), excess.tolist()):
+    for one, two, more in zip(low[within].tolist(), high[within].tolist(), excess[within].tolist()):
         near.setdefault(one, {})[two] = near.setdefault(two, {})[one] = more
     members_of = size.tolist()
 

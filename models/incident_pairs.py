@@ -5,14 +5,17 @@ The score is a quadratic logistic regression on text evidence, learnt from messa
 rare value weighs more, disagreement weighs against.
 """
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from scipy import sparse
 
-from models.incident_corpus import Corpus
-from models.similarity import largest, picked, ranked, row_products
+from models.incident_corpus import IN_BOTH, LOW, Corpus, Weights, unit
+from models.incident_texts import SHIFT, Texts, in_row_sums
+from models.similarity import WIDTH, largest, picked, ranked
 
 #: So many meetings of rows through shared rare features are afforded in all; each row has its share, and at least `BUDGET_A_ROW`.
 BUDGET, BUDGET_A_ROW = 250_000_000, 1500
@@ -21,20 +24,26 @@ NEIGHBOURS = 30
 #: In large sets only the nearest are scored.
 LARGE, NEIGHBOURS_LARGE = 20_000, 8
 LEAST_COSINE = 0.01
+WEIGHT = IN_BOTH.astype(np.float32)
 STEPS = {"caller": 12, "respondent": 4, "place": 3}
 
 NAMES = ("cos_title", "cos_content", "cos_text", "contained_min", "contained_max", "rare_titles", "rare_cross", "rare_texts",
          "names_title", "names_title_both", "names", "names_both", "names_in_min", "names_in_max", "names_in_none",
          "problem_title", "problem", "lsa", "lsa_title", "caller", "gap", "length_min", "length_diff", "district_same", "district_diff",
          "relative_min", "relative_max", "margin_min", "margin_max")
+#: Products of a value with itself, and of two values, over the features that a pair shares.
+INNER = ("title", "content", "text", "names_title", "names", "problem_title", "problem")
+OUTER = {"squares": ("squares", "set"), "names_in": ("names_weighted", "set"), "rare_titles": ("title_rare4", "title_set"),
+         "rare_cross": ("title_rare4", "set"), "rare_texts": ("rare4", "set")}
+#: The best and the fifth best cosine of each node.
+Scale = tuple[np.ndarray, np.ndarray]
 GRAPH = ("best_path", "shared", "shared_relative", "degree", "logit")
 
 
-def blocking_rows(corpus: Corpus, rows: np.ndarray | None = None) -> sparse.csr_matrix:
-    """The blocking features of the rows, only the heaviest: within the budget of rows met, at most `FEATURES_A_ROW`."""
-    x = corpus.matrices["blocking"] if rows is None else corpus.matrices["blocking"][rows]
-    budget = max(BUDGET / max(corpus.n, 1), BUDGET_A_ROW)
-    met = corpus.df[x.indices].astype(float)
+def heaviest(x: sparse.csr_matrix, weights: Weights) -> sparse.csr_matrix:
+    """Blocking rows with only their heaviest features: within the budget of rows met, at most `FEATURES_A_ROW`."""
+    budget = max(BUDGET / max(weights.n, 1), BUDGET_A_ROW)
+    met = weights.df[x.indices].astype(float)
     place = ranked(x, -np.round(x.data, 9))
     order = np.lexsort((place, np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))))
     total = np.cumsum(met[order])
@@ -44,53 +53,126 @@ def blocking_rows(corpus: Corpus, rows: np.ndarray | None = None) -> sparse.csr_
     return picked(x, (place < FEATURES_A_ROW) & ((spent <= budget) | (place < 3)) & (met <= 4 * budget))
 
 
-def nearest(corpus: Corpus, rows: np.ndarray, chunk: int = 2000) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (row, neighbour) by shared rare features, the nearest of each row, in sorted order."""
-    left, right = blocking_rows(corpus, rows), blocking_rows(corpus).T.tocsr()
-    k = NEIGHBOURS if corpus.n <= LARGE else NEIGHBOURS_LARGE
+def most_near(n: int) -> int:
+    """How many neighbours of each of n nodes are scored."""
+    return NEIGHBOURS if n <= LARGE else NEIGHBOURS_LARGE
+
+
+def nearest(corpus: Corpus, chunk: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (node, neighbour) by shared rare features, the nearest of each node, in sorted order."""
+    left = heaviest(corpus.blocking(), corpus.weights)
+    right = left.T.tocsr()
     found_i, found_j = [], []
-    for start in range(0, len(rows), chunk):
+    for start in range(0, corpus.n, chunk):
         near = (left[start:start + chunk] @ right).tocsr()
-        at = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
-        near = picked(near, (near.data >= LEAST_COSINE) & (near.indices != rows[start + at]))
-        near = picked(near, largest(near, k))
-        found_i.append(rows[start + np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))])
+        at = start + np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
+        near = picked(near, (near.data >= LEAST_COSINE) & (near.indices != at))
+        near = picked(near, largest(near, most_near(corpus.n)))
+        found_i.append(start + np.repeat(np.arange(near.shape[0]), np.diff(near.indptr)))
         found_j.append(near.indices.astype(np.int64))
     return np.concatenate(found_i or [np.zeros(0, np.int64)]), np.concatenate(found_j or [np.zeros(0, np.int64)])
 
 
-def same_value(corpus: Corpus, key: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of rows with the same non-empty key, each with its `steps` next ones in time."""
-    rows = np.flatnonzero(key != "")
-    _, code = np.unique(key[rows], return_inverse=True)
-    order = np.lexsort((rows, corpus.arrays["first"][rows], code))
-    rows, code = rows[order], code[order]
+def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray, weights: Weights, chunk: int = 50_000) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (new node, node): the nearest of each new node among all, by the new one's heaviest rare features.
+
+    new: texts of the new nodes, numbered from `first` on. every: all texts, in parts; node: of each the node it stands for, −1 where
+    another stands for it. What is not shared with a new text is only read over.
+    """
+    rare = (weights.rare * weights.shared).astype(np.float32)
+    weigh = lambda entries: rare[entries >> SHIFT] * WEIGHT[entries & LOW]
+    raw = sparse.csr_matrix((unit(weigh(new.entries).astype(float), new.start), (new.entries >> SHIFT).astype(np.int64), new.start), shape=(len(new), WIDTH))
+    left = heaviest(picked(raw, raw.data > 0), weights)
+    columns, code = np.unique(left.indices, return_inverse=True)
+    left = sparse.csr_matrix((left.data.astype(np.float32), code.astype(np.int32), left.indptr.astype(np.int32)), shape=(len(new), len(columns)))
+    place = np.full(WIDTH, -1, np.int32)
+    place[columns] = np.arange(len(columns))
+    near = Nearest(first, len(new), most_near(weights.n))
+    read = 0
+    for texts in every:
+        for begin in range(0, len(texts), chunk):
+            start = texts.start[begin:begin + chunk + 1]
+            entries = texts.entries[start[0]:start[-1]]
+            weight, column = weigh(entries), place[entries >> SHIFT]
+            stands_for = node[read + begin:read + begin + len(start) - 1]
+            if (stands_for < 0).any():
+                weight[np.repeat(stands_for < 0, np.diff(start))] = 0
+            norm = np.sqrt(in_row_sums(weight * weight, start - start[0]))
+            at = np.flatnonzero((column >= 0) & (weight > 0))
+            ends = np.searchsorted(at, start - start[0])
+            scale = np.repeat(1 / np.maximum(norm, 1e-9), np.diff(ends)).astype(np.float32)
+            right = sparse.csr_matrix((weight[at] * scale, column[at], ends.astype(np.int32)), shape=(len(start) - 1, len(columns))).T.tocsr()
+            near.look(left, right, stands_for)
+        read += len(texts)
+    return first + near.row, near.other
+
+
+class Nearest:
+    """The `most` nearest of each of n new nodes, numbered from `first` on, found part by part; which part comes first makes no difference."""
+
+    def __init__(self, first: int, n: int, most: int) -> None:
+        self.first, self.n, self.most = first, n, most
+        self.row, self.other, self.value = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        self.least = np.full(n, LEAST_COSINE)
+
+    def look(self, left: sparse.csr_matrix, right: sparse.csr_matrix, node: np.ndarray, chunk: int = 2000) -> None:
+        """Looks at a part: new nodes × features, features × others, and which node each of the others is."""
+        for begin in range(0, self.n, chunk):
+            met = left[begin:begin + chunk] @ right
+            row = begin + np.repeat(np.arange(met.shape[0]), np.diff(met.indptr))
+            good = np.flatnonzero(met.data >= self.least[row] - 1e-6)
+            row, other, value = row[good], node[met.indices[good]], np.round(met.data[good].astype(float), 6)
+            mine = (value < LEAST_COSINE) | (other == self.first + row)
+            self._keep(row[~mine], other[~mine], value[~mine], begin, begin + chunk)
+
+    def _keep(self, row: np.ndarray, other: np.ndarray, value: np.ndarray, begin: int, end: int) -> None:
+        a, b = np.searchsorted(self.row, [begin, end])
+        row, other, value = (np.concatenate([old[a:b], new]) for old, new in ((self.row, row), (self.other, other), (self.value, value)))
+        order = np.lexsort((other, -value, row))
+        row = row[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        kept = order[place < self.most]
+        last = place == self.most - 1
+        self.least[row[last]] = value[order][last]
+        self.row, self.other, self.value = (np.concatenate([old[:a], new, old[b:]]) for old, new in (
+            (self.row, row[place < self.most]), (self.other, other[kept]), (self.value, value[kept])))
+
+
+def same_value(key: np.ndarray, moment: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of places with the same key, each with its `steps` next ones in time."""
+    rows = np.lexsort((np.arange(len(key)), moment, key))
+    code = key[rows]
     pairs = [(rows[:-k][code[:-k] == code[k:]], rows[k:][code[:-k] == code[k:]]) for k in range(1, steps + 1) if len(rows) > k]
     return (np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])) if pairs else (rows[:0], rows[:0])
 
 
-def candidates(corpus: Corpus, new: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs i < j worth scoring, unique and sorted; with `new` (row indices) only pairs with one of them."""
-    rows = np.arange(corpus.n) if new is None else new
-    informative = corpus.arrays["informative"]
-    found = [nearest(corpus, rows)]
-    a = corpus.arrays
-    joined = {"caller": a["caller"],
-              "respondent": np.where(a["respondent"] != "", np.char.add(np.char.add(a["respondent"], "\x1f"), a["problem_code"]), ""),
-              "place": np.where((a["place"] != "") & (a["problem_code"] != ""),
-                                np.char.add(np.char.add(a["place"], "\x1f"), a["problem_code"]), "")}
-    for name, key in joined.items():
-        if (key != "").any():
-            found.append(same_value(corpus, key, STEPS[name]))
+def same_columns(nodes: pl.DataFrame, new: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of nodes with the same caller, or problem and respondent, or problem and place; only where one of them is among the last `new`."""
+    found = []
+    for name, by in (("caller", ["caller"]), ("respondent", ["respondent", "problem_code"]), ("place", ["place", "problem_code"])):
+        known = pl.col(name) != "" if name != "place" else (pl.col(name) != "") & (pl.col("problem_code") != "")
+        keyed = nodes.select(*by, pl.col("moment").fill_null(0)).with_row_index("node").filter(known)
+        keys = keyed.filter(pl.col("node") >= nodes.height - new).select(by).unique(maintain_order=True).with_row_index("key")
+        keyed = keyed.join(keys, on=by, how="inner", maintain_order="left")
+        node = keyed["node"].to_numpy().astype(np.int64)
+        i, j = same_value(keyed["key"].to_numpy(), keyed["moment"].to_numpy(), STEPS[name])
+        found.append((node[i], node[j]))
+    return found
+
+
+def candidates(corpus: Corpus, nodes: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs i < j of nodes worth scoring, unique and sorted."""
+    return unique_pairs([nearest(corpus), *same_columns(nodes, len(nodes))], corpus.arrays["informative"], 0)
+
+
+def unique_pairs(found: list[tuple[np.ndarray, np.ndarray]], informative: np.ndarray, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs i < j, unique and sorted, of nodes that say something; j is `new` or later."""
     i, j = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
     low, high = np.minimum(i, j), np.maximum(i, j)
-    keep = informative[low] & informative[high] & (low != high)
-    if new is not None:
-        fresh = np.zeros(corpus.n, bool)
-        fresh[new] = True
-        keep &= fresh[low] | fresh[high]
-    code = np.unique(low[keep] * np.int64(corpus.n) + high[keep])
-    return code // corpus.n, code % corpus.n
+    keep = informative[low] & informative[high] & (low != high) & (high >= new)
+    n = np.int64(len(informative))
+    code = np.unique(low[keep] * n + high[keep])
+    return code // n, code % n
 
 
 def local_scale(i: np.ndarray, j: np.ndarray, cosine: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,39 +193,56 @@ def low_high(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(a, b), np.maximum(a, b)
 
 
-def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """What is measured of each pair: `(len(i), len(NAMES))`, in the order of `NAMES`. `scale`: as `local_scale` gives it, else from these pairs."""
-    m, a = corpus.matrices, corpus.arrays
-    prod = lambda x, y, p, q: row_products(m[x], m[y], p, q)
-    text = prod("text", "text", i, j)
-    best, fifth = scale if scale is not None else local_scale(i, j, text, corpus.n)
-    contained = low_high(prod("title_squares", "set", i, j) / np.maximum(a["title_total"][i], 1e-9),
-                         prod("title_squares", "set", j, i) / np.maximum(a["title_total"][j], 1e-9))
-    one = np.where(a["names_total"][i] > 0, prod("names_weighted", "set", i, j) / np.maximum(a["names_total"][i], 1e-9), np.nan)
-    two = np.where(a["names_total"][j] > 0, prod("names_weighted", "set", j, i) / np.maximum(a["names_total"][j], 1e-9), np.nan)
+def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 20_000) -> dict[str, np.ndarray]:
+    """Inner products of the nodes' values over the features that both of a pair have: name -> `(len(i),)`; `_turned`: those of (j, i)."""
+    out = {name: np.zeros(len(i)) for name in (*INNER, *OUTER, *(f"{name}_turned" for name in OUTER))}
+    numbers, start = np.arange(1, len(corpus.column) + 1, dtype=np.int32), corpus.start.astype(np.int32)
+    where = sparse.csr_matrix((numbers, corpus.column, start), shape=(corpus.n, WIDTH))
+    mark = sparse.csr_matrix((np.ones_like(numbers), corpus.column, start), shape=(corpus.n, WIDTH))
+    for x in (where, mark):
+        x.has_canonical_format = True
+    for begin in range(0, len(i), chunk):
+        at = slice(begin, begin + chunk)
+        met = where[i[at]].multiply(mark[j[at]]).tocsr()
+        one, two = met.data - 1, mark[i[at]].multiply(where[j[at]]).tocsr().data - 1
+        start = met.indptr.astype(np.int64)
+        for name in INNER:
+            v = corpus.values[name]
+            out[name][at] = in_row_sums(v[one] * v[two], start)
+        for name, (x, y) in OUTER.items():
+            v, w = corpus.values[x], corpus.values[y]
+            out[name][at] = in_row_sums(v[one] * w[two], start)
+            out[f"{name}_turned"][at] = in_row_sums(v[two] * w[one], start)
+    return out
+
+
+def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: Scale | None = None) -> tuple[np.ndarray, Scale]:
+    """What is measured of each pair: `(len(i), len(NAMES))`, in the order of `NAMES`; and the scale, made of these pairs where none is given."""
+    a, prod = corpus.arrays, products(corpus, i, j)
+    text = prod["text"]
+    best, fifth = scale = scale if scale is not None else local_scale(i, j, text, corpus.n)
+    contained = low_high(prod["squares"] / np.maximum(a["title_total"][i], 1e-9), prod["squares_turned"] / np.maximum(a["title_total"][j], 1e-9))
+    one = np.where(a["names_total"][i] > 0, prod["names_in"] / np.maximum(a["names_total"][i], 1e-9), np.nan)
+    two = np.where(a["names_total"][j] > 0, prod["names_in_turned"] / np.maximum(a["names_total"][j], 1e-9), np.nan)
     inside_min, inside_max = np.fmin(one, two), np.fmax(one, two)
     none = np.isnan(inside_min)
     gap = np.maximum(np.maximum(a["first"][i], a["first"][j]) - np.minimum(a["last"][i], a["last"][j]), 0)
     district = a["district"]
-    known = (district[i] != "") & (district[j] != "")
+    known = (district[i] != 0) & (district[j] != 0)
     relative = low_high(text / np.maximum(best[i], 1e-9), text / np.maximum(best[j], 1e-9))
     margin = low_high(text - fifth[i], text - fifth[j])
     columns = [
-        prod("title", "title", i, j), prod("content", "content", i, j), text, *contained,
-        np.log1p(prod("title_rare4", "title_set", i, j)),
-        np.log1p(prod("title_rare4", "set", i, j) + prod("title_rare4", "set", j, i)),
-        np.log1p(prod("rare4", "set", i, j)),
-        prod("names_title", "names_title", i, j), a["has_names_title"][i] & a["has_names_title"][j],
-        prod("names", "names", i, j), a["has_names"][i] & a["has_names"][j],
-        np.where(none, 0.5, inside_min), np.where(none, 0.5, inside_max), none,
-        prod("problem_title", "problem_title", i, j), prod("problem", "problem", i, j),
+        prod["title"], prod["content"], text, *contained,
+        np.log1p(prod["rare_titles"]), np.log1p(prod["rare_cross"] + prod["rare_cross_turned"]), np.log1p(prod["rare_texts"]),
+        prod["names_title"], a["has_names_title"][i] & a["has_names_title"][j], prod["names"], a["has_names"][i] & a["has_names"][j],
+        np.where(none, 0.5, inside_min), np.where(none, 0.5, inside_max), none, prod["problem_title"], prod["problem"],
         np.einsum("ij,ij->i", a["lsa"][i], a["lsa"][j]), np.einsum("ij,ij->i", a["lsa_title"][i], a["lsa_title"][j]),
         (a["caller"][i] == a["caller"][j]) & (a["caller"][i] != ""), np.log1p(gap),
         np.minimum(a["length"][i], a["length"][j]), np.abs(a["length"][i] - a["length"][j]),
         known & (district[i] == district[j]), known & (district[i] != district[j]),
         *relative, *margin,
     ]
-    return np.column_stack([np.asarray(c, float) for c in columns])
+    return np.column_stack([np.asarray(c, float) for c in columns]), scale
 
 
 #: Two respondents with different names, or two places, are two matters whatever the words are: templates and copies are alike everywhere.
@@ -161,8 +260,7 @@ def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         known = (value[i] != "") & (value[j] != "")
         if not known.any():
             continue
-        _, code, size = np.unique(value, return_inverse=True, return_counts=True)
-        rarity = np.log(corpus.n / size[code]) / np.log(max(corpus.n, 2))
+        rarity = corpus.rarity[name]
         same = value[i] == value[j]
         if name == "respondent":  # a shop sign is part of the company's name, a wrong character leaves the rest
             other = np.flatnonzero(known & ~same)

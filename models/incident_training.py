@@ -12,10 +12,9 @@ import numpy as np
 import polars as pl
 from sklearn.linear_model import LogisticRegression
 
-from models.incident_corpus import Corpus, as_nodes
-from models.incident_pairs import candidates, graph_features, local_scale, pair_features, probability
+from models.incident_corpus import Corpus, Nodes, light, texts_of
+from models.incident_pairs import candidates, graph_features, pair_features, probability
 from models.incident_pairs import log_odds as _log_odds  # noqa: F401  (the form that is learnt here)
-from models.similarity import row_products
 
 
 def quadratic(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,13 +45,13 @@ def apply_quadratic(model: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
 
 def labelled_pairs(records: pl.DataFrame, incident: np.ndarray) -> tuple[Corpus, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """-> (corpus, i, j, features, whether one incident, incident of each node); `incident` is −1 where alone."""
-    nodes, node = as_nodes(records)
-    corpus = Corpus().grow(nodes)
+    texts = texts_of(records)
+    nodes = Nodes.made_of(light(records), texts)
+    corpus = Corpus.of(nodes, texts)
     of_node = np.full(corpus.n, -1)
-    of_node[node] = incident
-    i, j = candidates(corpus)
-    scale = local_scale(i, j, row_products(corpus.matrices["text"], corpus.matrices["text"], i, j), corpus.n)
-    return corpus, i, j, pair_features(corpus, i, j, scale), (of_node[i] == of_node[j]) & (of_node[i] >= 0), of_node
+    of_node[nodes.of] = incident
+    i, j = candidates(corpus, nodes.frame)
+    return corpus, i, j, pair_features(corpus, i, j)[0], (of_node[i] == of_node[j]) & (of_node[i] >= 0), of_node
 
 
 def train(records: pl.DataFrame, incident: np.ndarray, folds: int = 4) -> dict[str, dict[str, np.ndarray]]:

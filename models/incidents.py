@@ -1,22 +1,17 @@
 """Records about one and the same matter (同源): same place or respondent and same problem, in the records' own words."""
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from models.incident_corpus import Corpus, as_nodes
-from models.incident_groups import group, members, merge_groups, unscored_pairs
-from models.incident_pairs import (
-    candidates,
-    column_evidence,
-    graph_features,
-    local_scale,
-    log_odds,
-    pair_features,
-    probability,
-)
+from models.incident_corpus import Corpus, Nodes, light, texts_of
+from models.incident_groups import components, group, merge_groups, unscored_pairs
+from models.incident_night import Night
+from models.incident_pairs import candidates, column_evidence, graph_features, log_odds, pair_features, probability
 from models.incident_sessions import sessions
+from models.incident_texts import Shelf, Texts
 from models.incident_titles import incident_title
-from models.similarity import row_products
 
 __all__ = ["IncidentLinker", "incident_title"]
 
@@ -58,21 +53,22 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
 
     def fit(self, records: pl.DataFrame, y: object = None) -> "IncidentLinker":
         """Links all records; see `fit_predict`."""
-        nodes, node = as_nodes(records)
-        self.n_features_in_ = records.width
-        if not len(node):
+        rows, texts = light(records), texts_of(records)
+        self.n_features_in_, self.texts_ = records.width, texts
+        if not rows.height:
             self.labels_ = np.zeros(0, np.int64)
             return self
-        corpus = Corpus().grow(nodes)
-        i, j, p = self._score(corpus, *candidates(corpus))
+        nodes = Nodes.made_of(rows, texts)
+        corpus = Corpus.of(nodes, texts)
+        i, j, p = self._score(corpus, *candidates(corpus, nodes.frame))
         of_node = group(i, j, p, corpus.n, self.cut)
-        dull = ~corpus.arrays["informative"]
-        of_record = np.where(dull[node], corpus.n + np.arange(len(node)), of_node[node])
-        rows = np.flatnonzero(dull[node])
-        if len(rows):
-            linked = self._by_columns(records, corpus, node, rows)
-            of_record[rows] = np.where(linked >= 0, corpus.n + rows[np.maximum(linked, 0)], of_record[rows])
-        self.labels_ = numbered(of_record, node)
+        dull = ~corpus.arrays["informative"][nodes.of]
+        of_record = np.where(dull, corpus.n + np.arange(rows.height), of_node[nodes.of])
+        at = np.flatnonzero(dull)
+        if len(at):
+            linked = self._by_columns(rows[at])
+            of_record[at] = np.where(linked >= 0, corpus.n + at[np.maximum(linked, 0)], of_record[at])
+        self.labels_ = numbered(of_record, nodes.of)
         return self
 
     def fit_predict(self, records: pl.DataFrame, y: object = None) -> np.ndarray:
@@ -84,15 +80,18 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         """
         return self.fit(records).labels_
 
-    def resume(self, records: pl.DataFrame, labels: np.ndarray) -> "IncidentLinker":
-        """Indexes records that are already linked: `labels` gives each one's incident, −1 where it stands alone."""
-        labels = np.asarray(labels)
+    def resume(self, records: pl.DataFrame, labels: np.ndarray, texts: Texts | Sequence[Texts] | None = None) -> "IncidentLinker":
+        """Indexes records that are already linked: `labels` gives each one's incident, −1 where it stands alone.
+
+        texts: what `texts_` was for these records, in their order, in one or several parts; then they need no `title` and `content`.
+        """
+        labels, rows = np.asarray(labels), light(records)
         if labels.shape != (records.height,):
             raise ValueError(f"labels: expected shape ({records.height},), got {labels.shape}")
-        nodes, node = as_nodes(records)
-        self._nodes = nodes
-        self._records = frame_of(records)
-        self._node, self._known = node, labels.astype(np.int64)
+        self._shelf = Shelf([texts_of(records)] if texts is None else [texts] if isinstance(texts, Texts) else texts)
+        if len(self._shelf) != records.height:
+            raise ValueError(f"texts: expected those of {records.height} records, got {len(self._shelf)}")
+        self._records, self._known = rows, labels.astype(np.int64)
         self._next = int(labels.max()) + 1 if len(labels) and labels.max() >= 0 else 0
         self.labels_ = self._known.copy()
         self.joined_, self.lineage_ = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64}), pl.DataFrame(schema=LINEAGE)
@@ -104,125 +103,97 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         An existing number, a new one (from the next free on, in the records' canonical order), or −1. Two known incidents
         that new records join are merged into the older (smaller) number, and `lineage_` says so; what was linked stays linked.
         """
-        if not hasattr(self, "_nodes"):
+        if not hasattr(self, "_shelf"):
             self.resume(records.clear(), np.zeros(0, np.int64))
-        nodes, node = as_nodes(records)
-        old, start = len(self._known), self._nodes.height
-        every = pl.concat([self._records, frame_of(records)])
-        known = np.concatenate([self._known, np.full(len(node), -1, np.int64)])
-        of_node = np.concatenate([self._node, start + node])
-        # Weights are those of old and new together: a word that only one open record had until tonight is what links its second.
-        self._nodes = pl.concat([self._nodes, nodes])
-        self._corpus = Corpus().grow(self._nodes) if self._nodes.height else Corpus()
+        rows, texts = light(records), texts_of(records)
+        night = Night(self._records, rows, self._shelf, texts)
+        old = len(self._known)
+        known = np.concatenate([self._known, np.full(rows.height, -1, np.int64)])
         # A unit is what stays together: a known incident, or a record alone (new copies: their node).
-        unit = np.where(known >= 0, known, self._next + self._corpus.n + np.arange(len(known)))
-        unit[old:] = np.where(self._corpus.arrays["informative"][of_node[old:]], self._next + of_node[old:], unit[old:]) if len(node) else unit[old:]
-        merged = self._join_texts(unit, of_node, start) if nodes.height else {}
-        final = np.array([merged.get(u, u) for u in unit.tolist()], np.int64) if merged else unit
-        final = self._join_columns(every, final, of_node, old)
-        self._settle(every, known, final, of_node, old)
-        self._records, self._node = every, of_node
+        unit = np.where(known >= 0, known, self._next + night.n + night.rank)
+        if rows.height:
+            unit[old:] = np.where(night.informative[night.of[old:]], self._next + night.of[old:], unit[old:])
+            unit = self._join_columns(night, self._join_texts(night, unit), old)
+        self._settle(night, known, unit, old)
+        self._records, self._shelf, self.texts_ = night.records, night.shelf, texts
         return self
 
     def _score(self, corpus: Corpus, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Both stages on the candidates, then on the pairs that are missing inside likely groups. -> (i, j, probability)"""
         if not len(i):
             return i, j, np.zeros(0)
-        text = corpus.matrices["text"]
-        scale = local_scale(i, j, row_products(text, text, i, j), corpus.n)
-        x = pair_features(corpus, i, j, scale)
+        x, scale = pair_features(corpus, i, j)
         more = column_evidence(corpus, i, j)
         odds = log_odds("first", x) + more
         a, b = unscored_pairs(i, j, probability(odds), corpus.n, self.complete_cut, self.complete_most)
         if len(a):
-            extra, extra_more = pair_features(corpus, a, b, scale), column_evidence(corpus, a, b)
+            extra, extra_more = pair_features(corpus, a, b, scale)[0], column_evidence(corpus, a, b)
             i, j, x, more = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra]), np.concatenate([more, extra_more])
             odds = np.concatenate([odds, log_odds("first", extra) + extra_more])
         second = np.hstack([graph_features(i, j, probability(odds), corpus.n), x])
         # The second stage has seen what speaks for a pair; what speaks against it stands.
         return i, j, probability(log_odds("second", second) + np.where(more < 0, more, more / 2))
 
-    def _by_columns(self, records: pl.DataFrame, corpus: Corpus, node: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Sessions by respondent, else by place, of the records given (positions); -> position within `rows`, −1 alone."""
-        a = corpus.arrays
-        day = records["created_at"].dt.epoch("us").fill_null(0).to_numpy()[rows] / 86_400e6
-        who, where = a["respondent"][node[rows]], a["place"][node[rows]]
-        frame = pl.DataFrame({"key": np.where(who != "", np.char.add("r:", who), np.where(where != "", np.char.add("p:", where), "")),
-                              "problem_code": a["problem_code"][node[rows]], "day": day})
-        return sessions(frame, self.window_days)
+    def _by_columns(self, records: pl.DataFrame) -> np.ndarray:
+        """Sessions of the records by respondent, else by place; -> place within them, −1 alone."""
+        key = (pl.when(pl.col("respondent") != "").then(pl.concat_str(pl.lit("r:"), "respondent"))
+               .when(pl.col("place") != "").then(pl.concat_str(pl.lit("p:"), "place")).otherwise(pl.lit("")))
+        return sessions(records.select(key.alias("key"), "problem_code", day=pl.col("moment").fill_null(0) / 86_400e6), self.window_days)
 
-    def _join_texts(self, unit: np.ndarray, of_node: np.ndarray, start: int) -> dict[int, int]:
-        """Which units become one by their texts: unit -> the unit it goes into."""
-        corpus = self._corpus
-        i, j = candidates(corpus, np.arange(start, corpus.n))
+    def _join_texts(self, night: Night, unit: np.ndarray) -> np.ndarray:
+        """Units that are one by their texts bear the smallest of their numbers."""
+        i, j = night.candidates()
         if not len(i):
-            return {}
-        text = corpus.matrices["text"]
-        scale = local_scale(i, j, row_products(text, text, i, j), corpus.n)
-        odds = log_odds("first", pair_features(corpus, i, j, scale)) + column_evidence(corpus, i, j)
+            return unit
+        corpus, (x, y) = night.corpus(np.union1d(i, j)), local_places(np.union1d(i, j), i, j)
+        odds = log_odds("first", pair_features(corpus, x, y)[0]) + column_evidence(corpus, x, y)
         likely = probability(odds) >= self.complete_cut
         # the likely neighbours' fellow members are looked at too, at most `complete_most` of an incident
-        unit_of_node = np.zeros(corpus.n, np.int64)
-        unit_of_node[of_node[::-1]] = unit[::-1]
+        unit_of_node = np.full(night.n, np.iinfo(np.int64).max)
+        np.minimum.at(unit_of_node, night.of, unit)
         touched = np.unique(unit_of_node[np.concatenate([i[likely], j[likely]])])
         local = np.flatnonzero(np.isin(unit_of_node, touched))
         if not len(local):
-            return {}
+            return unit
         order = np.lexsort((-local, unit_of_node[local]))
         place = np.arange(len(local)) - np.searchsorted(unit_of_node[local][order], unit_of_node[local][order])
         local = np.sort(local[order][place < self.complete_most])
         inside = np.isin(i, local) & np.isin(j, local)
-        pairs = np.unique(np.concatenate([i[inside] * np.int64(corpus.n) + j[inside], self._fellow_pairs(unit_of_node, local, i[likely], j[likely])]))
-        a, b = pairs // corpus.n, pairs % corpus.n
-        a, b, p = self._score(corpus, a, b)
-        units, code = np.unique(unit_of_node[local], return_inverse=True)
-        inside = np.isin(a, local) & np.isin(b, local)
-        x, y = (code[np.searchsorted(local, of[inside])] for of in (a, b))
-        final = merge_groups(np.bincount(code), x, y, p[inside], self.cut)
-        return {int(units[u]): int(units[final[u]]) for u in np.flatnonzero(final != np.arange(len(units)))}
+        mine, n = unit_of_node[local], np.int64(len(local))
+        x, y = local_places(local, i[inside], j[inside])
+        pairs = np.union1d(x * n + y, fellow_pairs(mine, unit_of_node[i[likely]], unit_of_node[j[likely]]))
+        a, b, p = self._score(night.corpus(local), pairs // n, pairs % n)
+        units, code = np.unique(mine, return_inverse=True)
+        final = merge_groups(np.bincount(code), code[a], code[b], p, self.cut)
+        at = np.minimum(np.searchsorted(units, unit), len(units) - 1)
+        return np.where(units[at] == unit, units[final][at], unit)
 
-    def _fellow_pairs(self, unit_of_node: np.ndarray, local: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Codes of all pairs between the units of likely pairs and within them; only nodes of `local`."""
-        order = np.argsort(unit_of_node[local], kind="stable")
-        nodes = local[order]
-        units, start, size = np.unique(unit_of_node[nodes], return_index=True, return_counts=True)
-        one, two = np.sort(np.column_stack([unit_of_node[i], unit_of_node[j]]), axis=1).T
-        here = np.isin(one, units) & np.isin(two, units)
-        linked = np.column_stack([np.searchsorted(units, one[here]), np.searchsorted(units, two[here])])
-        used = np.unique(linked)
-        a, b = np.unique(np.vstack([linked, np.column_stack([used, used])]), axis=0).T
-        pair, at = counted(size[a] * size[b])
-        x = nodes[start[a][pair] + at // size[b][pair]]
-        y = nodes[start[b][pair] + at % size[b][pair]]
-        once = (a != b)[pair] | (x < y)
-        return np.minimum(x, y)[once] * np.int64(self._corpus.n) + np.maximum(x, y)[once]
-
-    def _join_columns(self, records: pl.DataFrame, unit: np.ndarray, of_node: np.ndarray, old: int) -> np.ndarray:
+    def _join_columns(self, night: Night, unit: np.ndarray, old: int) -> np.ndarray:
         """Joins units by place, problem and time where the text says nothing; only what touches a new record."""
-        if not self._corpus.n:
-            return unit
-        dull = np.flatnonzero(~self._corpus.arrays["informative"][of_node])
+        dull = np.flatnonzero(~night.informative[night.of])
         if not (dull >= old).any():
             return unit
-        linked = self._by_columns(records, self._corpus, of_node, dull)
-        unit = unit.copy()
-        for g in members(linked):
-            rows = dull[g]
-            if (rows >= old).any():
-                recent = np.unique(unit[rows])
-                unit = np.where(np.isin(unit, recent), recent.min(), unit)
-        return unit
+        session = self._by_columns(night.records[dull])
+        reached = (session >= 0) & np.isin(session, session[dull >= old])
+        rows, session = dull[reached], session[reached]
+        units, code = np.unique(unit[rows], return_inverse=True)
+        sessions_of, number = np.unique(session, return_inverse=True)
+        joined = components(code, len(units) + number, len(units) + len(sessions_of))[:len(units)]
+        least = np.full(len(units), np.iinfo(np.int64).max)
+        np.minimum.at(least, joined, units)
+        at = np.minimum(np.searchsorted(units, unit), max(len(units) - 1, 0))
+        return np.where(units[at] == unit, least[joined][at], unit) if len(units) else unit
 
-    def _settle(self, records: pl.DataFrame, known: np.ndarray, unit: np.ndarray, of_node: np.ndarray, old: int) -> None:
+    def _settle(self, night: Night, known: np.ndarray, unit: np.ndarray, old: int) -> None:
         """Numbers for units of two and more; sets labels_, joined_, lineage_ and the index's labels."""
         _, code, size = np.unique(unit, return_inverse=True, return_counts=True)
         holder = np.full(len(size), np.iinfo(np.int64).max)
         np.minimum.at(holder, code[known >= 0], known[known >= 0])
         free = holder == np.iinfo(np.int64).max
         born = np.flatnonzero(free & (size > 1))
+        of_born = np.flatnonzero(np.isin(code, born))
         founder = np.full(len(size), len(unit))
-        rank = canonical_rank(self._corpus, of_node)
-        np.minimum.at(founder, code, rank)
+        np.minimum.at(founder, code[of_born], night.founding_rank(of_born))
         born = born[np.argsort(founder[born], kind="stable")]
         holder[born] = self._next + np.arange(len(born))
         holder[free & (size == 1)] = -1
@@ -234,8 +205,8 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         changed = fresh.copy()
         changed[code[:old][(known[:old] < 0) & (label[:old] >= 0)]] = True
         lines += [("grown", int(k), None) for k in np.unique(holder[changed & ~free])]
-        gone = np.unique(np.column_stack([known[known >= 0], label[known >= 0]]), axis=0)
-        lines += [("merged", int(a), int(b)) for a, b in gone if a != b]
+        moved = (known >= 0) & (known != label)
+        lines += [("merged", int(a), int(b)) for a, b in np.unique(np.column_stack([known[moved], label[moved]]), axis=0)]
         alone = np.flatnonzero((known[:old] < 0) & (label[:old] >= 0))
         self.joined_ = pl.DataFrame({"row": alone.astype(np.int64), "label": label[alone].astype(np.int64)})
         self.lineage_ = pl.DataFrame(lines, schema=LINEAGE, orient="row")
@@ -243,18 +214,23 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         self._known = label
 
 
-def frame_of(records: pl.DataFrame) -> pl.DataFrame:
-    """What is kept of indexed records: their moment."""
-    return records.select(pl.col("created_at").cast(pl.Datetime("us")) if records["created_at"].dtype.time_zone is None  # type: ignore[attr-defined]
-                          else pl.col("created_at").dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us")))
+def local_places(nodes: np.ndarray, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the nodes i and j stand among `nodes` (ascending)."""
+    return np.searchsorted(nodes, i), np.searchsorted(nodes, j)
 
 
-def canonical_rank(corpus: Corpus, of_node: np.ndarray) -> np.ndarray:
-    """A place for each record that depends on values only: its node's moment and text (equal nodes share a place)."""
-    order = corpus.nodes.with_row_index("node").sort("first", "title", "content", "place", "respondent", "problem_code", nulls_last=True)["node"]
-    rank = np.empty(corpus.n, np.int64)
-    rank[order.to_numpy()] = np.arange(corpus.n)
-    return rank[of_node]
+def fellow_pairs(unit: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """All pairs x < y between the units of each pair (one, two) and within them, as codes x · n + y; unit: of each of the n nodes."""
+    nodes = np.argsort(unit, kind="stable")
+    units, start, size = np.unique(unit[nodes], return_index=True, return_counts=True)
+    linked = np.sort(np.column_stack([np.searchsorted(units, one), np.searchsorted(units, two)]), axis=1)
+    used = np.unique(linked)
+    a, b = np.unique(np.vstack([linked, np.column_stack([used, used])]), axis=0).T
+    pair, at = counted(size[a] * size[b])
+    x = nodes[start[a][pair] + at // size[b][pair]]
+    y = nodes[start[b][pair] + at % size[b][pair]]
+    once = (a != b)[pair] | (x < y)
+    return np.minimum(x, y)[once] * np.int64(len(unit)) + np.maximum(x, y)[once]
 
 
 def counted(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,8 @@ COUNTS: dict[str, Any] = {"source_id": pl.String, "problem_code": pl.String, "fi
 SCHEMAS = {"revisions": REVISIONS, "counts": COUNTS, **JOURNAL}
 UNDATED = "all"
 PENDING = ".pending"
+#: Begins the names of datasets that hold (record_id, …) of what was read from records' texts, by local day.
+LINK_TEXTS = "link_texts"
 #: Rows are kept in this order: what is read together lies together, and the same rows give the same bytes.
 ORDER = {"revisions": ("record_id", "revision_no"), "counts": ("date", "problem_code", "fine_place", "coarse_place", "known_at"),
          "worked": ("record_id", "known_at", "night_no"), "warnings": ("warning_id", "known_at", "night_no"),

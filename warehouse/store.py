@@ -290,8 +290,9 @@ class Warehouse:
                 since: date | None = None, newest: bool = False, known_after: datetime | None = None) -> pl.LazyFrame:
         """The rows of any dataset of the lake, from files whose knowledge begins at `as_of` or earlier, oldest first.
 
-        `known_after`: only files with knowledge from after that moment. Rows without a `known_at` count as known at the as-of of the run that wrote them. `newest`: only from the last known
-        file of each source and month, for a state of which the last is wanted. Without any such file: no columns.
+        Rows without a `known_at` count as known at the as-of of the run that wrote them. `newest`: only from the last known
+        file of each source and month, for a state of which the last is wanted. `since`: only partitions (months, or days) that may hold rows
+        of that day or a later one. `known_after`: only files with knowledge from after that moment. Without any such file: no columns.
         """
         with self.engine.connect() as connection:
             files = _files(connection, name, as_of, sources, since, known_after)
@@ -470,5 +471,7 @@ def _files(connection: sa.Connection, dataset: str, known_to: datetime | None, s
         where.append("month >= :month")
         given["month"] = since.strftime("%Y-%m")
     found = fetch(connection, f"select path, source_id, month, known_to from lake_file where {' and '.join(where)}", given)
+    if since is not None:  # a partition may be a day
+        found = found.filter((pl.col("month").str.len_chars() != 10) | (pl.col("month") >= since.isoformat()))
     found = found.sort("known_to", "path", nulls_last=False).drop("known_to")
     return found if sources is None else found.filter(pl.col("source_id").is_in(list(sources)))
