@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from tests.boards import messages, workbook
+from tests.engines import ENGINES, ready_house
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 5, 31)
 NIGHT = date(2026, 5, 31)
@@ -17,13 +18,18 @@ def board():
     return messages(FIRST, (LAST - FIRST).days + 1, matter_from=date(2026, 5, 27), matter_n=3)
 
 
+#: For tests of what is stored, worked and read back; the others say nothing of the database.
+on_both_engines = pytest.mark.parametrize("home", ENGINES, indirect=True)
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A house of its own."""
-    monkeypatch.setenv("WEISU_HOME", str(tmp_path / "weisu"))
-    monkeypatch.setenv("WEISU_DATABASE_URL", "")
+def home(request, tmp_path, monkeypatch):
+    """A house of its own, on SQLite unless a test asks for an engine."""
+    settings = ready_house(getattr(request, "param", "sqlite"), tmp_path / "weisu")
+    monkeypatch.setenv("WEISU_HOME", str(settings.home))
+    monkeypatch.setenv("WEISU_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("WEISU_INBOX_SETTLE_SECONDS", "0")
-    return tmp_path / "weisu"
+    return settings.home
 
 
 def run(kind="nightly", **parameters):
@@ -91,6 +97,7 @@ def test_nothing_of_the_future_shows(home, board, tmp_path, monkeypatch):
     assert tables() == whole and len(whole["v_records"]) == cut.height
 
 
+@on_both_engines
 def test_night_by_night_a_warning_keeps_its_id_and_grows(home, board, tmp_path):
     upto = lambda d: board.filter(pl.col("留言时间").str.slice(0, 10) <= d.strftime("%Y/%m/%d"))
     night(workbook(upto(date(2026, 5, 28)), tmp_path / "1.xlsx"), day=date(2026, 5, 28))
@@ -135,6 +142,7 @@ def test_a_scheduled_night_without_a_file_is_withheld(home, board, tmp_path):
     assert tables() == before
 
 
+@on_both_engines
 def test_an_ingest_is_worked_by_the_next_night(home, board, tmp_path):
     path = workbook(board, tmp_path / "a.xlsx")
     run("ingest", inputs={"message_board": [str(path)]}, date=NIGHT)
@@ -158,6 +166,7 @@ def test_nights_go_forward(home, board, tmp_path):
         state.result()
 
 
+@on_both_engines
 def test_a_backfill_replays_beside_the_live_tables(home, board, tmp_path):
     night(workbook(board, tmp_path / "a.xlsx"))
     before = tables()
@@ -210,6 +219,7 @@ def test_a_warning_is_worked_to_its_end(home, board, tmp_path, capsys):
     assert "plant stopped" in capsys.readouterr().out
 
 
+@on_both_engines
 def test_a_mended_mapping_brings_quarantined_rows_back(home, board, tmp_path):
     odd = board.with_columns(pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("May 03 2026 08:00")).otherwise("留言时间").alias("留言时间"))
     outcome = night(workbook(odd, tmp_path / "odd.xlsx"))
@@ -251,6 +261,18 @@ def test_damaged_text_without_the_switch_is_told(home, board, tmp_path):
     night(workbook(garbled, tmp_path / "g.xlsx"))
     told = [n for n in tables(("v_notices",))["v_notices"] if "repair.damaged" in (n[10] or "")]
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("home", ["postgresql"], indirect=True)
+def test_a_publication_whose_session_the_server_ended_is_made_again_and_once(home, board, tmp_path, monkeypatch):
+    from tests import faults
+    from warehouse import bulk
+    monkeypatch.setattr(bulk, "write", bulk.write)               # as it was, afterwards
+    faults.database_away_while_it_writes()
+    outcome = night(workbook(board, tmp_path / "a.xlsx"))
+    assert outcome.row["outcome"] in ("ok", "notices") and outcome.row["accepted"] == board.height
+    seen = tables(("v_records", "v_runs", "v_warnings"))
+    assert len(seen["v_records"]) == board.height and len(seen["v_runs"]) == 1 and seen["v_warnings"]
 
 
 def test_both_databases_say_the_same(board, tmp_path, monkeypatch):
