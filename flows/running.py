@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from secrets import token_hex
 from time import perf_counter
@@ -11,6 +12,7 @@ from typing import Any
 
 from flows.dates import now
 from sources.mapping import SourceMapping, load_mappings
+from warehouse.aside import Aside
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
@@ -57,6 +59,11 @@ class Run:
     #: Whether what `row` says is in the database.
     stored: bool = False
 
+    @cached_property
+    def aside(self) -> Aside:
+        """Where rows are kept that are too many to hold; gone when the run ends."""
+        return Aside(self.house.warehouse.lake.aside(self.run_id), self.house.settings.slice_rows)
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Adds what this took to the stage's seconds."""
@@ -100,3 +107,5 @@ def running(house: House, kind: str, day: date, as_of: datetime, sources: tuple[
             if not run.stored:
                 run.fail()
             raise
+        finally:
+            house.warehouse.lake.clear_aside(run.run_id)

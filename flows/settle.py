@@ -1,7 +1,7 @@
 """What a delivery means for what is known: new revisions, the silence gate's verdict, and the rows to store."""
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -29,10 +29,13 @@ PROFILES = 12
 
 @dataclass
 class Settled:
-    """One source's batch of this run. `outcome`: ok, notices or withheld. `skipped`: why the day rules were not judged, if so."""
+    """One source's batch of this run. `revisions`: the new ones, all of a record in one part. `accepted`, `unchanged`: delivered rows.
+    `outcome`: ok, notices or withheld. `skipped`: why the day rules were not judged, if so."""
 
     intake: Intake
-    revised: Revised
+    revisions: list[pl.LazyFrame]
+    accepted: int
+    unchanged: int
     findings: list[Finding]
     outcome: str
     is_history: bool
@@ -50,28 +53,26 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
     source = mapping.source
     before = house.batches(source)
     is_history = history or before.is_empty()
-    ids = intake.sound["record_id"]
     with run.step("revise"):
-        # What was purged stays gone when the same file comes again; its rows count as known.
-        admitted = purged(house).admits(intake.sound, run.house.settings.key)
-        rows = intake.sound.filter(admitted)
-        twice = rows.filter(pl.col("record_id").is_duplicated())["record_id"]
-        latest = house.latest(ids)
-        current = house.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)
-        revised = revise(rows, latest, current, house.known_hashes(twice), run.as_of, is_history, mapping.blank_means)
-        revised = replace(revised, unchanged=revised.unchanged + intake.sound.height - rows.height)
+        revisions, accepted, known_ids = [], 0, []
+        for part in intake.sound_parts():
+            revised, known = _revised(run, part, mapping, is_history)
+            accepted += revised.accepted
+            known_ids.append(known)
+            if revised.revisions.height:
+                revisions.append(run.aside.put(revised.revisions))
     with run.step("gate"):
         earlier = before.filter(pl.col("run_date") < run.day)
         context = BatchContext(
-            source, run.day, run.as_of, intake.rows_read, intake.sound, intake.quarantined.height,
+            source, run.day, run.as_of, intake.rows_read, intake.seen, intake.quarantined.height,
             received_at=max((f.received_at for f in intake.landed), default=None), time_zone=mapping.time_zone,
             day_starts_at=mapping.day_starts_at, delivers=mapping.delivers, due_by=mapping.due_by, full_export=mapping.full_export,
             is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=_history(house, mapping, run),
-            withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=latest["record_id"],
+            withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=pl.concat(known_ids),
             before=pool([json.loads(p) for p in earlier["profile"].tail(PROFILES).to_list() if p]),
             mapped=frozenset(intake.headers.values()),
             open_ids=_open_ids(house, mapping) if mapping.full_export else None,
-            delivered_ids=ids if mapping.full_export else None,
+            delivered_ids=intake.seen["record_id"] if mapping.full_export else None,
             identical_to=_identical(house, intake, run.day), file_missing=file_missing, findings=intake.findings,
             released=_released(house, source, run), limits=Limits.of(mapping.thresholds))
         judged = judge_batch(context)
@@ -79,7 +80,19 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
     ended = outcome(findings)
     if ended == "ok" and intake.quarantined.height:
         ended = "notices"
-    return Settled(intake, revised, findings, ended, is_history, why_not_judged(context), intake.profile())
+    return Settled(intake, revisions, accepted, intake.n_sound - accepted, findings, ended, is_history, why_not_judged(context), intake.profile())
+
+
+def _revised(run: Run, sound: pl.DataFrame, mapping: SourceMapping, is_history: bool) -> tuple[Revised, pl.Series]:
+    """The new revisions of these rows, and the ids of those of their records that were known."""
+    house = run.house.warehouse
+    # What was purged stays gone when the same file comes again; its rows count as known.
+    rows = sound.filter(purged(house).admits(sound, run.house.settings.key))
+    twice = rows.filter(pl.col("record_id").is_duplicated())["record_id"]
+    latest = house.latest(sound["record_id"])
+    current = house.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)
+    revised = revise(rows, latest, current, house.known_hashes(twice), run.as_of, is_history, mapping.blank_means)
+    return revised, latest["record_id"]
 
 
 def fresh_days(earlier: pl.DataFrame, day: date) -> list[date]:
@@ -132,12 +145,13 @@ def _released(house: Warehouse, source: str, run: Run) -> dict[str, str]:
 
 
 def touched_records(house: Warehouse, revisions: pl.DataFrame, as_of: datetime, sources: Sequence[str],
-                    unworked: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+                    unworked: bool, pending: pl.DataFrame | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(current revision of every record that is new, changed, became known or was not worked yet; their rows as they were).
 
-    The first: RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at.
+    The first: RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at. pending: the waiting revisions that are to be
+    looked at, all of these sources if not given.
     """
-    pending = house.pending(as_of, sources)
+    pending = house.pending(as_of, sources) if pending is None else pending
     pool_ = pl.concat([revisions.select(pending.columns), pending]) if revisions.height else pending
     known = pool_.filter(pl.col("known_at") <= as_of)
     first = known.group_by("record_id").agg(pl.col("known_at").min().alias("_first"))
@@ -160,6 +174,19 @@ def touched_records(house: Warehouse, revisions: pl.DataFrame, as_of: datetime, 
     return current.sort("record_id"), stored
 
 
+def ingested(run: Run, settled: Sequence[Settled], place: Place) -> Iterator[pl.DataFrame]:
+    """Rows of `record` after an ingest, a part of the new revisions at a time."""
+    house = run.house.warehouse
+    waiting = house.pending(run.as_of, place.sources)
+    for part in [f for s in settled if s.source_id in place.sources for f in s.revisions]:
+        new = part.collect()
+        mine = waiting.join(new, on="record_id", how="semi")
+        waiting = waiting.join(new, on="record_id", how="anti")
+        yield ingested_rows(place, touched_records(house, new, run.as_of, place.sources, False, mine)[0], run.run_id)
+    if waiting.height:
+        yield ingested_rows(place, touched_records(house, waiting.clear(), run.as_of, place.sources, False, waiting)[0], run.run_id)
+
+
 def ingested_rows(place: Place, touched: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """Rows of `record` for records that no night has worked yet: codes and ids stay as a night left them, null where none did."""
     flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
@@ -178,8 +205,8 @@ def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrit
     batch_id = f"{run.run_id}/{settled.source_id}"
     row = pl.DataFrame([{
         "batch_id": batch_id, "run_id": run.run_id, "source_id": settled.source_id, "run_date": run.day, "as_of": run.as_of,
-        "outcome": settled.outcome, "is_history": settled.is_history, "rows_read": intake.rows_read, "accepted": settled.revised.accepted,
-        "quarantined": intake.quarantined.height, "unchanged": settled.revised.unchanged, "not_records": intake.not_records,
+        "outcome": settled.outcome, "is_history": settled.is_history, "rows_read": intake.rows_read, "accepted": settled.accepted,
+        "quarantined": intake.quarantined.height, "unchanged": settled.unchanged, "not_records": intake.not_records,
         "codes": sorted(intake.codes()),
         "findings": json.dumps([{"code": f.code, "file": f.file, "sheet": f.sheet, "row": f.row, "column": f.column,
                                  "values": {k: str(v) for k, v in f.values.items()}} for f in settled.findings], ensure_ascii=False),
@@ -190,7 +217,7 @@ def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrit
                           schema={"batch_id": pl.String, "sha256": pl.String, "name": pl.String, "source_id": pl.String, "received_at": MOMENT,
                                   "size": pl.Int64}).unique(["batch_id", "sha256", "name"], maintain_order=True)
     writes = [Write("batch", row), Write("batch_input", inputs), Write("quarantine", _quarantine(run, settled), "ignore")]
-    return writes, [LakeWrite("revisions", settled.source_id, settled.revised.revisions)]
+    return writes, [LakeWrite("revisions", settled.source_id, part) for part in settled.revisions]
 
 
 def _quarantine(run: Run, settled: Settled) -> pl.DataFrame:

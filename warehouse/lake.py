@@ -57,12 +57,13 @@ class Lake:
         `replaced`: paths that the database will no longer name once it names these; they are noted too, so that a sweep
         removes whichever lost.
         """
-        parts = [part for write in writes for part in _parts(write)]
         replaced = list(replaced)
-        if not parts and not replaced:
+        aside = self.folder / ".aside" / _token(run_id)
+        made: list[tuple[Path, LakeFile]] = []
+        for write in writes:
+            made += [self._write(folder(aside), run_id, len(made) + n, *part) for n, part in enumerate(_parts(write))]
+        if not made and not replaced:
             return []
-        aside = folder(self.folder / ".aside" / _token(run_id))
-        made = [self._write(aside, run_id, n, *part) for n, part in enumerate(parts)]
         note = folder(self.folder / ".pending") / _token(run_id)
         named = json.loads(note.read_text()) if note.exists() else []
         write_whole(note, json.dumps(sorted({*named, *replaced, *(f.path for _, f in made)})).encode())
@@ -74,8 +75,18 @@ class Lake:
             places.add(target.parent)
         for place in sorted(places):
             sync_folder(place)
-        _remove_folder(aside)
+        if made:
+            _remove_folder(aside)
         return [file for _, file in made]
+
+    def aside(self, run_id: str) -> Path:
+        """The folder in which a run may keep rows until it ends: see `warehouse.aside`. It need not be there."""
+        return self.folder / ".aside" / f"{_token(run_id)}-rows"
+
+    def clear_aside(self, run_id: str) -> None:
+        """Takes away what the run kept there."""
+        if self.aside(run_id).exists():
+            _remove_folder(self.aside(run_id))
 
     def settle(self, run_id: str) -> None:
         """Forgets the note of a run whose files the database now names."""
@@ -147,7 +158,7 @@ class Lake:
 
 def _parts(write: LakeWrite) -> list[tuple[str, str, str, pl.DataFrame]]:
     """A write as (dataset, source, month, rows in order), by month."""
-    frame, dataset = write.frame, write.dataset
+    frame, dataset = write.rows(), write.dataset
     schema = SCHEMAS.get(dataset)
     if schema is not None:
         lacking = [c for c in schema if c not in frame.columns]

@@ -1,5 +1,5 @@
 """Lake files replaced by others with fewer rows, or by fewer files with the same: aside first, then one transaction."""
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import polars as pl
 import sqlalchemy as sa
@@ -18,15 +18,9 @@ def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, keep: pl.Exp
     `also` runs in the same transaction. A crash leaves the old files or the new ones; the next run sweeps the others. To be
     called under the lock. Returns the number of rows that went.
     """
-    writes, gone = [], 0
-    for dataset, source, month in files.select("dataset", "source_id", "month").unique().sort(pl.all()).iter_rows():
-        part = files.filter(pl.col("dataset") == dataset, pl.col("source_id") == source, pl.col("month") == month)
-        rows = warehouse.lake.scan(dataset, part["path"].to_list()).collect()
-        kept = rows if keep is None else rows.filter(keep)
-        gone += rows.height - kept.height
-        writes.append(LakeWrite(dataset, source, kept, month))
     old = files["path"].to_list()
-    made = warehouse.lake.put(run_id, writes, replaced=old)
+    made = warehouse.lake.put(run_id, _rewritten(warehouse, files, keep), replaced=old)
+    gone = int(files["n_rows"].sum()) - sum(f.n_rows for f in made)
     with writing(warehouse.engine) as connection:
         connection.execute(sa.delete(tables.lake_file).where(tables.lake_file.c.path.in_(old)))
         name_files(connection, made, run_id)
@@ -35,6 +29,14 @@ def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, keep: pl.Exp
     warehouse.lake.remove(sorted(set(old) - {f.path for f in made}))
     warehouse.lake.settle(run_id)
     return gone
+
+
+def _rewritten(warehouse: Warehouse, files: pl.DataFrame, keep: pl.Expr | None) -> Iterator[LakeWrite]:
+    """A month at a time, so that no more than a month is held."""
+    for dataset, source, month in files.select("dataset", "source_id", "month").unique().sort(pl.all()).iter_rows():
+        part = files.filter(pl.col("dataset") == dataset, pl.col("source_id") == source, pl.col("month") == month)
+        rows = warehouse.lake.scan(dataset, part["path"].to_list()).collect()
+        yield LakeWrite(dataset, source, rows if keep is None else rows.filter(keep), month)
 
 
 def compact(warehouse: Warehouse, run_id: str, at_least: int = 16, datasets: Sequence[str] = ("revisions", "counts")) -> int:
