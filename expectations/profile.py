@@ -44,6 +44,16 @@ def column_profile(frame: pl.DataFrame, mapped: Iterable[str] | None = None) -> 
     }
 
 
+def glance(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows as profiles and rules about the batch look at them: texts only as there or not there, of the issues only D03."""
+    kept = {*CLASSES, *CATEGORIES, *AMOUNTS}
+    return frame.select(
+        "source_record_id", "record_id", "created_at", "created_precision", "local_date",
+        *(pl.col(c) if c in kept else pl.when(pl.col(c).is_not_null()).then(True).alias(c) for c in INTAKE),
+        *(c for c in AMOUNTS if c not in INTAKE),
+        pl.col("issues").list.filter(pl.element().struct.field("code") == "D03"))
+
+
 def _shares(values: pl.Series) -> dict[str, float]:
     counts = values.drop_nulls().value_counts(name="n").sort("n", values.name, descending=[True, False]).head(_TOP)
     return {str(value): n / len(values) for value, n in counts.iter_rows()}

@@ -54,28 +54,55 @@ class RowContext:
         return column in frame.columns and frame[column].null_count() < frame.height
 
 
-def judge_mapped(frame: pl.DataFrame, context: RowContext | None = None) -> pl.DataFrame:
-    """C05 on texts as they came, before repair and masks change their length. frame: `content`, `issues`."""
+@dataclass(frozen=True)
+class Neighbours:
+    """What a slice's rows are judged by of their whole batch. longest: characters of its longest content, as masked. copied: per
+    row of the slice, as of `copies`."""
+
+    longest: int | None
+    copied: pl.Series
+
+
+def judge_mapped(frame: pl.DataFrame, context: RowContext | None = None, longest: int | None = None) -> pl.DataFrame:
+    """C05 on texts as they came, before repair and masks change their length. frame: `content`, `issues`.
+
+    longest: characters of the batch's longest content, where the frame is a slice of it; 0 where they are not known yet: then
+    `take_back` is to be called once they are.
+    """
     context = context or RowContext()
-    return append_issues(frame.with_columns(codes_of().alias("_codes")), [_cut(context)]).drop("_codes")
+    return append_issues(frame.with_columns(codes_of().alias("_codes")), [_cut(context, longest)]).drop("_codes")
 
 
-def judge_rows(frame: pl.DataFrame, context: RowContext | None = None) -> pl.DataFrame:
+def take_back(frame: pl.DataFrame, longest: int, phones: bool) -> pl.DataFrame:
+    """The frame without what was said before the whole batch was seen and isn't so: C05 of a text that is shorter than the longest
+    that came, P03 where no row of the batch has a phone."""
+    cut, silent = codes_of().list.contains("C05"), codes_of().list.contains("P03")
+    wrong = (pl.element().struct.field("code") == "C05") & (pl.element().struct.field("found") != str(longest))
+    if not phones:
+        wrong |= pl.element().struct.field("code") == "P03"
+    if not frame.select((cut | (silent & pl.lit(not phones))).any()).item():
+        return frame
+    return frame.with_columns(pl.col("issues").list.filter(~wrong))
+
+
+def judge_rows(frame: pl.DataFrame, context: RowContext | None = None, neighbours: Neighbours | None = None) -> pl.DataFrame:
     """The frame (SAFE columns) with `issues` grown by K01, T01–T05, T09, C01, C02, C05, C06, D02, D03, G01–G03, N01, N02, M03.
 
     Where an issue's `found` and `expected` are shown they fill the rule's message; neither ever holds a text or a name.
+    neighbours: where the frame is a slice of its batch, what the rules must know of the rest.
     """
     context = context or RowContext()
     if frame.is_empty():
         return frame
+    near = neighbours or Neighbours(None, copies(frame, context))
     helped = frame.with_columns(
         codes_of().alias("_codes"),
         fails_check_digit(frame["respondent_uscc"]).alias("_bad_code"),
         is_generic(frame["respondent_name"]).alias("_generic"),
-        copies(frame, context).alias("_copies"),
+        near.copied.alias("_copies"),
         _elsewhere(frame, context).alias("_elsewhere"),
     ).with_columns(_length("content").alias("_length"))
-    said = [*_keys(), *_times(context), *_texts(context), *_domains(context), *_places(frame, context), *_names(frame, context),
+    said = [*_keys(), *_times(context), *_texts(context, near.longest), *_domains(context), *_places(frame, context), *_names(frame, context),
             *_money(context)]
     return append_issues(helped, said).select(frame.columns)
 
@@ -128,21 +155,22 @@ def _own_words() -> pl.Expr:
     return pl.all_horizontal(*(~pl.col("content").eq_missing(pl.col(c)) for c in CATEGORIES)) & pl.col("content").is_not_null()
 
 
-def _texts(context: RowContext) -> list[tuple]:
+def _texts(context: RowContext, longest: int | None) -> list[tuple]:
     nothing = (pl.col("_length") == 0) & (_length("title") == 0)
     short = (pl.col("_length") < context.shortest_content) & ~nothing & (_own_words() | pl.col("content").is_null())
     return [
         (nothing & _unsaid("C01", "F01"), "C01"),
         (short & _unsaid("C02", "C01", "F01"), "C02", None, str(context.shortest_content)),
-        _cut(context),
+        _cut(context, longest),
         ((pl.col("_copies") > 0) & _unsaid("C06"), "C06", None, pl.col("_copies"), str(context.copy_days)),
     ]
 
 
-def _cut(context: RowContext) -> tuple:
+def _cut(context: RowContext, longest: int | None = None) -> tuple:
     """C05: exactly as long as a program allows, longer than which none of the batch is, and not at the end of a sentence."""
     length = pl.col("content").str.len_chars()
-    cut = length.is_in(list(context.cut_lengths)) & (length == length.max()) & ~pl.col("content").str.contains(_ENDS_A_SENTENCE)
+    most = length.max() if longest is None else pl.lit(longest)
+    cut = length.is_in(list(context.cut_lengths)) & (length >= most) & ~pl.col("content").str.contains(_ENDS_A_SENTENCE)
     return (cut & _unsaid("C05"), "C05", None, length)
 
 
@@ -151,21 +179,34 @@ def copies(frame: pl.DataFrame, context: RowContext) -> pl.Series:
 
     Texts shorter than `copy_shortest` signs and texts that are only their category's name have none. White space doesn't count.
     """
-    key = pl.col("content").str.replace_all(r"\s", "").alias("_key")
-    rows = frame.select(key, "local_date", "record_id", (_own_words() & (_length("content") >= context.copy_shortest)).alias("_judged"))
+    return copies_among(text_keys(frame, context), context)
+
+
+#: A text and a record as a number: a batch of millions is looked through by its numbers.
+_TEXT = pl.col("content").str.replace_all(r"\s", "").hash(seed=0).alias("_key")
+_RECORD = pl.col("record_id").hash(seed=0)
+
+
+def text_keys(frame: pl.DataFrame, context: RowContext) -> pl.DataFrame:
+    """What `copies_among` looks at, a row a row: _key and record_id (UInt64), local_date, _judged."""
+    return frame.select(_TEXT, "local_date", _RECORD, (_own_words() & (_length("content") >= context.copy_shortest)).alias("_judged"))
+
+
+def copies_among(rows: pl.DataFrame, context: RowContext) -> pl.Series:
+    """As `copies`, of the rows' keys."""
     texts = rows.filter(pl.col("_judged") & pl.col("local_date").is_not_null()).drop("_judged")
     if context.recent is not None and not context.recent.is_empty():
-        recent = context.recent.with_columns(key)
+        recent = context.recent.with_columns(_TEXT)
         if "record_id" not in recent.columns:
             recent = recent.with_columns(pl.format("recent:{}", pl.int_range(pl.len())).alias("record_id"))
         # Only texts that this batch has; a record that comes again is one record.
-        again = recent.select(texts.columns).join(texts.select("_key").unique(), on="_key", how="semi")
+        again = recent.with_columns(_RECORD).select(texts.columns).join(texts.select("_key").unique(), on="_key", how="semi")
         texts = pl.concat([texts, again])
     # A record is one record however many of its revisions come; its first day counts.
     texts = texts.group_by("_key", "record_id").agg(pl.col("local_date").min())
     often = texts.filter(pl.len().over("_key") > 1).group_by("_key", "local_date").len("n").sort("_key", "local_date")
     if often.is_empty():
-        return pl.zeros(frame.height, dtype=pl.UInt32, eager=True)
+        return pl.zeros(rows.height, dtype=pl.UInt32, eager=True)
     within = often.rolling("local_date", period=f"{context.copy_days + 1}d", group_by="_key").agg(pl.col("n").sum().cast(pl.UInt32))
     found = (rows.join(texts.select("_key", "record_id", pl.col("local_date").alias("_day")), on=["_key", "record_id"], how="left",
                        maintain_order="left")

@@ -27,7 +27,7 @@ from flows.messages import BadUsage  # noqa: E402
 from flows.night import Tonight, Work, notice_frame, work_place  # noqa: E402
 from flows.places import place_key, places_of  # noqa: E402
 from flows.running import House, Run, running  # noqa: E402
-from flows.settle import PROFILES, Settled, batch_writes, ingested_rows, settle, touched_records, withheld  # noqa: E402
+from flows.settle import PROFILES, Settled, batch_writes, ingested, settle, touched_records, withheld  # noqa: E402
 from policy.calendar import region_of  # noqa: E402
 from policy.catalogue import say  # noqa: E402
 from policy.rules import Finding  # noqa: E402
@@ -139,11 +139,13 @@ def read_and_judge(run: Run, delivery: Delivery, landed: list[LandedFile]) -> In
                             s=mapping.source, since=run.day - timedelta(days=COPY_DAYS))
         earlier = house.batches(mapping.source, before=run.day)["profile"].tail(PROFILES).to_list()
         known = known_categories(pool([json.loads(p) for p in earlier if p]))
-        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known, forgotten(house))
+        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known, forgotten(house), run.aside, run.house.settings.slice_rows)
     if not intake.refused and landed:
         with run.step("validate"):
-            validate(pl.concat([intake.sound, intake.quarantined]), mapping, intake.findings,
-                     received_at=max(f.received_at for f in landed))
+            received = max(f.received_at for f in landed)
+            for i, part in enumerate(intake.sound_parts()):
+                rest = (intake.quarantined, intake.findings) if i == 0 else (intake.quarantined.clear(), [])
+                validate(pl.concat([part, rest[0]]), mapping, rest[1], received_at=received)
     return intake
 
 
@@ -163,7 +165,7 @@ def work(run: Run, settled: list[Settled], quiet: list[str]) -> list[Work]:
     for place in places_of(run.house.mappings, run.sources):
         mine = [s for s in settled if s.source_id in place.sources]
         with run.step("known"):
-            frames = [s.revised.revisions for s in mine if s.revised.revisions.height]
+            frames = [f.collect() for s in mine for f in s.revisions]
             new = pl.concat(frames) if frames else pl.DataFrame()
             touched, before = touched_records(house, new, run.as_of, place.sources, unworked=True)
         silent = [s for s in quiet if s in place.sources]
@@ -254,7 +256,7 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     if refused:
         return _failed(run, intakes, refused)
     settled = [compare(run, i, history, file_missing=i.delivery.from_inbox and not i.landed) for i in intakes]
-    if any(i.rows_read != i.sound.height + i.quarantined.height or s.revised.accepted + s.revised.unchanged != i.sound.height
+    if any(i.rows_read != i.n_sound + i.quarantined.height or s.accepted + s.unchanged != i.n_sound
            for i, s in zip(intakes, settled)):
         raise ArithmeticError("rows read, accepted, quarantined and unchanged don't add up")
     quiet = sorted({s.source_id for s in settled if withheld(s)} | set(_withheld_today(run, settled)))
@@ -357,7 +359,8 @@ def _publication(run: Run, settled: Sequence[Settled], works: Sequence[Work], qu
         lake += w.lake
         deletes += w.deletes
     if run.kind == "ingest":
-        writes.append(Write("record", _ingested(run, settled), "upsert"))
+        for place in places_of(run.house.mappings, run.sources):
+            writes += [Write("record", run.aside.put(rows), "upsert") for rows in ingested(run, settled, place)]
     found = notice_frame(notices, run.day, run.as_of, run.run_id)
     writes.append(Write("notice", found, "ignore"))
     worst = max([s.outcome for s in settled] + (["withheld"] if quiet else []) + ["ok"], key=RANK.__getitem__)
@@ -369,26 +372,15 @@ def _publication(run: Run, settled: Sequence[Settled], works: Sequence[Work], qu
         for kind, n in s.intake.repairs.items():
             repairs[kind] = repairs.get(kind, 0) + n
     row = run.ended(
-        worst, rows_read=total(lambda s: s.intake.rows_read), accepted=total(lambda s: s.revised.accepted),
-        quarantined=total(lambda s: s.intake.quarantined.height), unchanged=total(lambda s: s.revised.unchanged),
+        worst, rows_read=total(lambda s: s.intake.rows_read), accepted=total(lambda s: s.accepted),
+        quarantined=total(lambda s: s.intake.quarantined.height), unchanged=total(lambda s: s.unchanged),
         not_records=total(lambda s: s.intake.not_records), n_signals=sum(w.n_signals for w in works),
         n_warnings=sum(w.n_warnings for w in works), expected_false_alarms=sum(w.expected_false_alarms for w in works),
         reasons=[{"source": s.source_id, "code": f.code} for s in settled for f in s.findings if f.effect == "W"], repairs=repairs)
-    lake = [x for x in lake if x.frame.height]
+    lake = [x for x in lake if not x.is_empty]
     places = places_of(run.house.mappings, run.sources)
     sources = [s for p in places for s in p.sources]
-    return Publication(row, [w for w in writes if w.frame.height], lake, deletes, known_to=run.as_of, worked_sources=sources), row
-
-
-def _ingested(run: Run, settled: Sequence[Settled]) -> pl.DataFrame:
-    """Rows of `record` after an ingest: codes and ids stay as a night left them, null where none did."""
-    frames = [s.revised.revisions for s in settled if s.revised.revisions.height]
-    out = []
-    for place in places_of(run.house.mappings, run.sources):
-        mine = [f.filter(pl.col("source_id").is_in(list(place.sources))) for f in frames]
-        touched, _ = touched_records(run.house.warehouse, pl.concat(mine) if mine else pl.DataFrame(), run.as_of, place.sources, unworked=False)
-        out.append(ingested_rows(place, touched, run.run_id))
-    return pl.concat(out)
+    return Publication(row, [w for w in writes if not w.is_empty], lake, deletes, known_to=run.as_of, worked_sources=sources), row
 
 
 def _finding_notices(run: Run, settled: Settled) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def _replayed(run: Run, mapping: SourceMapping) -> dict:
     left = waiting.height - mended.height
     row = run.ended("ok", rows_read=waiting.height, accepted=revised.accepted, quarantined=left, unchanged=mended.height - revised.accepted)
     lake = [LakeWrite("revisions", mapping.source, revised.revisions)] if revised.revisions.height else []
-    warehouse.publish(Publication(row, [w for w in writes if w.frame.height], lake, known_to=run.as_of, worked_sources=[mapping.source]))
+    warehouse.publish(Publication(row, [w for w in writes if not w.is_empty], lake, known_to=run.as_of, worked_sources=[mapping.source]))
     run.stored = True
     tell(say("quarantine.replayed", lang, n=waiting.height, accepted=revised.accepted, left=left))
     return row

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from secrets import token_hex
 from time import perf_counter
 from typing import Any
@@ -14,6 +15,7 @@ from flows.dates import now
 from flows.version import weisu_version
 from sources.mapping import SourceMapping, load_mappings
 from warehouse import keys
+from warehouse.aside import Aside
 from warehouse.engine import writing
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
@@ -59,6 +61,11 @@ class Run:
     interrupted: list[str] = field(default_factory=list)
     #: Whether what `row` says is in the database.
     stored: bool = False
+
+    @cached_property
+    def aside(self) -> Aside:
+        """Where rows are kept that are too many to hold; gone when the run ends."""
+        return Aside(self.house.warehouse.lake.aside(self.run_id), self.house.settings.slice_rows)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -106,3 +113,5 @@ def running(house: House, kind: str, day: date, as_of: datetime, sources: tuple[
                 with suppress(DBAPIError):
                     run.fail()
             raise
+        finally:
+            house.warehouse.lake.clear_aside(run.run_id)

@@ -1,7 +1,7 @@
 """What a delivery means for what is known: new revisions, the silence gate's verdict, and the rows to store."""
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -29,10 +29,13 @@ PROFILES = 12
 
 @dataclass
 class Settled:
-    """One source's batch of this run. `outcome`: ok, notices or withheld. `skipped`: why the day rules were not judged, if so."""
+    """One source's batch of this run. `revisions`: the new ones, all of a record in one part. `accepted`, `unchanged`: delivered rows.
+    `outcome`: ok, notices or withheld. `skipped`: why the day rules were not judged, if so."""
 
     intake: Intake
-    revised: Revised
+    revisions: list[pl.LazyFrame]
+    accepted: int
+    unchanged: int
     findings: list[Finding]
     outcome: str
     is_history: bool
@@ -52,31 +55,29 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
     source = mapping.source
     before = house.batches(source)
     is_history = history or before.is_empty()
-    ids = intake.sound["record_id"]
     with run.step("revise"):
-        # What was purged stays gone when the same file comes again; its rows count as known.
-        barred = purged(house)
-        admitted = barred.admits(intake.sound, run.house.settings.key, intake.forgotten)
-        rows = intake.sound.filter(admitted)
-        wanted = {*rows["file_sha256"], *intake.quarantined.filter(barred.admits(intake.quarantined, run.house.settings.key, intake.forgotten))["file_sha256"]}
-        unwanted = tuple(sorted({*intake.sound["file_sha256"], *intake.quarantined["file_sha256"]} - wanted))
-        twice = rows.filter(pl.col("record_id").is_duplicated())["record_id"]
-        latest = house.latest(ids)
-        current = house.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)
-        revised = revise(rows, latest, current, house.known_hashes(twice), run.as_of, is_history, mapping.blank_means)
-        revised = replace(revised, unchanged=revised.unchanged + intake.sound.height - rows.height)
+        revisions, accepted, known_ids, wanted = [], 0, [], set()
+        for part in intake.sound_parts():
+            revised, known, files = _revised(run, part, intake, is_history)
+            wanted |= files
+            accepted += revised.accepted
+            known_ids.append(known)
+            if revised.revisions.height:
+                revisions.append(run.aside.put(revised.revisions))
+        wanted |= {*_admitted(run, intake.quarantined, intake.forgotten)["file_sha256"]}
+        unwanted = tuple(sorted({*intake.spans["file_sha256"]} - wanted))
     with run.step("gate"):
         earlier = before.filter(pl.col("run_date") < run.day)
         context = BatchContext(
-            source, run.day, run.as_of, intake.rows_read, intake.sound, intake.quarantined.height,
+            source, run.day, run.as_of, intake.rows_read, intake.seen, intake.quarantined.height,
             received_at=max((f.received_at for f in intake.landed), default=None), time_zone=mapping.time_zone,
             day_starts_at=mapping.day_starts_at, delivers=mapping.delivers, due_by=mapping.due_by, full_export=mapping.full_export,
             is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=_history(house, mapping, run),
-            withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=latest["record_id"],
+            withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=pl.concat(known_ids),
             before=pool([json.loads(p) for p in earlier["profile"].tail(PROFILES).to_list() if p]),
             mapped=frozenset(intake.headers.values()),
             open_ids=_open_ids(house, mapping) if mapping.full_export else None,
-            delivered_ids=ids if mapping.full_export else None,
+            delivered_ids=intake.seen["record_id"] if mapping.full_export else None,
             identical_to=_identical(house, intake, run.day), file_missing=file_missing, findings=intake.findings,
             released=_released(house, source, run), limits=Limits.of(mapping.thresholds))
         judged = judge_batch(context)
@@ -84,7 +85,23 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
     ended = outcome(findings)
     if ended == "ok" and intake.quarantined.height:
         ended = "notices"
-    return Settled(intake, revised, findings, ended, is_history, why_not_judged(context), intake.profile(), unwanted)
+    return Settled(intake, revisions, accepted, intake.n_sound - accepted, findings, ended, is_history, why_not_judged(context), intake.profile(), unwanted)
+
+
+def _admitted(run: Run, rows: pl.DataFrame, forgotten: Collection[str]) -> pl.DataFrame:
+    """The rows but for those of what was purged: it stays gone when the same file comes again, and its rows count as known."""
+    return rows.filter(purged(run.house.warehouse).admits(rows, run.house.settings.key, forgotten))
+
+
+def _revised(run: Run, sound: pl.DataFrame, intake: Intake, is_history: bool) -> tuple[Revised, pl.Series, set[str]]:
+    """The new revisions of these rows, the ids of those of their records that were known, and the files of the rows that may come in."""
+    house = run.house.warehouse
+    rows = _admitted(run, sound, intake.forgotten)
+    twice = rows.filter(pl.col("record_id").is_duplicated())["record_id"]
+    latest = house.latest(sound["record_id"])
+    current = house.records(latest["record_id"]).select(list(RECORD)) if latest.height else pl.DataFrame(schema=RECORD)
+    revised = revise(rows, latest, current, house.known_hashes(twice), run.as_of, is_history, intake.mapping.blank_means)
+    return revised, latest["record_id"], {*rows["file_sha256"]}
 
 
 def fresh_days(earlier: pl.DataFrame, day: date) -> list[date]:
@@ -137,12 +154,13 @@ def _released(house: Warehouse, source: str, run: Run) -> dict[str, str]:
 
 
 def touched_records(house: Warehouse, revisions: pl.DataFrame, as_of: datetime, sources: Sequence[str],
-                    unworked: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+                    unworked: bool, pending: pl.DataFrame | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(current revision of every record that is new, changed, became known or was not worked yet; their rows as they were).
 
-    The first: RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at.
+    The first: RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at. pending: the waiting revisions that are to be
+    looked at, all of these sources if not given.
     """
-    pending = house.pending(as_of, sources)
+    pending = house.pending(as_of, sources) if pending is None else pending
     pool_ = pl.concat([revisions.select(pending.columns), pending]) if revisions.height else pending
     known = pool_.filter(pl.col("known_at") <= as_of)
     first = known.group_by("record_id").agg(pl.col("known_at").min().alias("_first"))
@@ -165,6 +183,19 @@ def touched_records(house: Warehouse, revisions: pl.DataFrame, as_of: datetime, 
     return current.sort("record_id"), stored
 
 
+def ingested(run: Run, settled: Sequence[Settled], place: Place) -> Iterator[pl.DataFrame]:
+    """Rows of `record` after an ingest, a part of the new revisions at a time."""
+    house = run.house.warehouse
+    waiting = house.pending(run.as_of, place.sources)
+    for part in [f for s in settled if s.source_id in place.sources for f in s.revisions]:
+        new = part.collect()
+        mine = waiting.join(new, on="record_id", how="semi")
+        waiting = waiting.join(new, on="record_id", how="anti")
+        yield ingested_rows(place, touched_records(house, new, run.as_of, place.sources, False, mine)[0], run.run_id)
+    if waiting.height:
+        yield ingested_rows(place, touched_records(house, waiting.clear(), run.as_of, place.sources, False, waiting)[0], run.run_id)
+
+
 def ingested_rows(place: Place, touched: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """Rows of `record` for records that no night has worked yet: codes and ids stay as a night left them, null where none did."""
     flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
@@ -183,8 +214,8 @@ def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrit
     batch_id = f"{run.run_id}/{settled.source_id}"
     row = pl.DataFrame([{
         "batch_id": batch_id, "run_id": run.run_id, "source_id": settled.source_id, "run_date": run.day, "as_of": run.as_of,
-        "outcome": settled.outcome, "is_history": settled.is_history, "rows_read": intake.rows_read, "accepted": settled.revised.accepted,
-        "quarantined": intake.quarantined.height, "unchanged": settled.revised.unchanged, "not_records": intake.not_records,
+        "outcome": settled.outcome, "is_history": settled.is_history, "rows_read": intake.rows_read, "accepted": settled.accepted,
+        "quarantined": intake.quarantined.height, "unchanged": settled.unchanged, "not_records": intake.not_records,
         "codes": sorted(intake.codes()),
         "findings": json.dumps([{"code": f.code, "file": f.file, "sheet": f.sheet, "row": f.row, "column": f.column,
                                  "values": {k: str(v) for k, v in f.values.items()}} for f in settled.findings], ensure_ascii=False),
@@ -194,16 +225,9 @@ def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrit
                             "size": f.size} for f in intake.landed],
                           schema={"batch_id": pl.String, "sha256": pl.String, "name": pl.String, "source_id": pl.String, "received_at": MOMENT,
                                   "size": pl.Int64}).unique(["batch_id", "sha256", "name"], maintain_order=True)
-    inputs = inputs.join(_spans(intake), left_on=["sha256", "name"], right_on=["file_sha256", "file_name"], how="left", maintain_order="left")
+    inputs = inputs.join(intake.spans, left_on=["sha256", "name"], right_on=["file_sha256", "file_name"], how="left", maintain_order="left")
     writes = [Write("batch", row), Write("batch_input", inputs), Write("quarantine", _quarantine(run, settled), "ignore")]
-    return writes, [LakeWrite("revisions", settled.source_id, settled.revised.revisions)]
-
-
-def _spans(intake: Intake) -> pl.DataFrame:
-    """How many rows each file gave, and from which days: what a purge knows a landed file by."""
-    rows = pl.concat([f.select("file_sha256", "file_name", "local_date") for f in (intake.sound, intake.quarantined)])
-    return rows.group_by("file_sha256", "file_name").agg(pl.len().cast(pl.Int64).alias("rows_read"), pl.col("local_date").min().alias("first_date"),
-                                                         pl.col("local_date").max().alias("last_date"))
+    return writes, [LakeWrite("revisions", settled.source_id, part) for part in settled.revisions]
 
 
 def _quarantine(run: Run, settled: Settled) -> pl.DataFrame:

@@ -213,14 +213,14 @@ def _still_there(texts: pl.Series, were: pl.Series, own: pl.DataFrame) -> pl.Ser
     return seen
 
 
-def protect(frame: pl.DataFrame, key: bytes) -> tuple[pl.DataFrame, dict[str, int]]:
+def protect(frame: pl.DataFrame, key: bytes, has_phones: bool | None = None) -> tuple[pl.DataFrame, dict[str, int]]:
     """MAPPED rows → SAFE rows: pseudonyms and masks made, landing columns gone.
 
     frame: MAPPED columns, texts repaired. key: the installation's secret; an empty one raises `ValueError`. Sets caller_key,
     order_ref_hash, address_masked, row_hash; masks title, content, reply, returned_reason (the caller's own name wherever it
     stands) and numbers in names and addresses of respondents. Issues: P01 (something personal is still seen), P02 (found:
     how many were masked), P03 (no usable phone in a source that has one), P04 (minors, health).
-    Returns the frame and counts: items per kind, "own" (the row's own values), "rows_masked", "rows_without_phone".
+    has_phones: whether the source's rows have phones, where the frame does not tell by itself. Returns the frame and counts: items per kind, "own" (the row's own values), "rows_masked", "rows_without_phone".
     """
     rows = conform(frame, {**{c: t for c, t in SAFE.items() if c != "row_hash"}, **LANDING_ONLY}).collect()
     counts: Counter = Counter()
@@ -249,7 +249,8 @@ def protect(frame: pl.DataFrame, key: bytes) -> tuple[pl.DataFrame, dict[str, in
         counts.update(kinds)
         new.append(masked.alias(name))
     phone = e164(rows["caller_phone"])
-    has_phones = rows["caller_phone"].null_count() < rows.height
+    if has_phones is None:
+        has_phones = rows["caller_phone"].null_count() < rows.height
     out = rows.with_columns(new).with_columns(
         total.alias("_masked"), seen.alias("_seen"), restricted.alias("_restricted"),
         (phone.is_null() & has_phones).alias("_silent"),

@@ -26,12 +26,14 @@ _FOLD = _table()
 #: Full-width punctuation alone needs no folding: the finders know both forms.
 _PUNCTUATION = frozenset("！＂＃＄％＆＇（）＊，／：；＜＝＞？［］＼＾｀｛｜｝～—―")
 _NEEDED = frozenset(map(chr, _FOLD)) - _PUNCTUATION
+#: A first, quick look: a class of characters is searched quickly only where it lists none beyond the first plane one by one.
+_MAYBE = re.compile("[" + "".join(re.escape(c) for c in sorted(_NEEDED) if c <= "\uffff") + "\U00010000-\U0010ffff]")
 _BESIDE_DIGITS = re.compile("[（）—](?:(?<=[0-9].)|(?=[0-9+]))")
 
 
 def fold(text: str) -> str:
     """Digits, Latin letters and the marks around them in their ASCII form; as many characters as before."""
-    if text.isascii() or (_NEEDED.isdisjoint(text) and not _BESIDE_DIGITS.search(text)):
+    if text.isascii() or not ((_MAYBE.search(text) and not _NEEDED.isdisjoint(text)) or _BESIDE_DIGITS.search(text)):
         return text
     return text.translate(_FOLD)
 

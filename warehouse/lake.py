@@ -66,17 +66,19 @@ class Lake:
         `replaced`: paths that the database will no longer name once it names these; they are noted too, so that a sweep
         removes whichever lost.
         """
-        parts = [part for write in writes for part in _parts(write)]
         replaced = list(replaced)
-        if not parts and not replaced:
+        aside = self.folder / ".aside" / _token(run_id)
+        made: list[tuple[Path, LakeFile]] = []
+        for write in writes:
+            made += [self._write(folder(aside), run_id, len(made) + n, *part) for n, part in enumerate(_parts(write))]
+        if not made and not replaced:
             return []
-        aside = folder(self.folder / ".aside" / _token(run_id))
-        made = [self._write(aside, run_id, n, *part) for n, part in enumerate(parts)]
         note = _note(run_id)
         named = self._noted(note)
         self._files.write(note, json.dumps(sorted({*named, *replaced, *(f.path for _, f in made)})).encode())
         self._files.take((temporary, file.path) for temporary, file in made)
-        _remove_folder(aside)
+        if made:
+            _remove_folder(aside)
         return [file for _, file in made]
 
     def bring(self, run_id: str, files: Mapping[str, Path], replaced: Iterable[str] = ()) -> None:
@@ -88,6 +90,15 @@ class Lake:
                 copy_whole(source, aside / "brought", 0o644)
                 self._files.take([(aside / "brought", path)])
         _remove_folder(aside)
+
+    def aside(self, run_id: str) -> Path:
+        """The folder in which a run may keep rows until it ends: see `warehouse.aside`. It need not be there."""
+        return self.folder / ".aside" / f"{_token(run_id)}-rows"
+
+    def clear_aside(self, run_id: str) -> None:
+        """Takes away what the run kept there."""
+        if self.aside(run_id).exists():
+            _remove_folder(self.aside(run_id))
 
     def settle(self, run_id: str) -> None:
         """Forgets the note of a run whose files the database now names."""
@@ -175,7 +186,7 @@ class Lake:
 
 def _parts(write: LakeWrite) -> list[tuple[str, str, str, pl.DataFrame]]:
     """A write as (dataset, source, month, rows in order), by month."""
-    frame, dataset = write.frame, write.dataset
+    frame, dataset = write.rows(), write.dataset
     schema = SCHEMAS.get(dataset)
     if schema is not None:
         lacking = [c for c in schema if c not in frame.columns]

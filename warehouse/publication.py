@@ -6,12 +6,26 @@ from typing import Any
 import polars as pl
 
 
+class _Rows:
+    """Rows to be written: a polars DataFrame, or a LazyFrame that is collected when its rows are wanted, and let go again."""
+
+    frame: Any
+
+    def rows(self) -> pl.DataFrame:
+        return self.frame.collect() if isinstance(self.frame, pl.LazyFrame) else self.frame
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is surely nothing to write."""
+        return isinstance(self.frame, pl.DataFrame) and self.frame.is_empty()
+
+
 @dataclass(frozen=True)
-class Write:
+class Write(_Rows):
     """Rows for one table. `mode` and `key`: see `warehouse.bulk.write`."""
 
     table: str
-    frame: pl.DataFrame
+    frame: Any
     mode: str = "insert"
     key: Sequence[str] = ()
 
@@ -26,17 +40,17 @@ class Delete:
 
 
 @dataclass(frozen=True)
-class LakeWrite:
+class LakeWrite(_Rows):
     """Rows for the lake: datasets `revisions` (RECORD, LINEAGE, row_hash, issues, revision_no, known_at), `counts`
     (source_id, problem_code, fine_place, coarse_place, date, known_at, n: a signed correction), or one of your own.
 
     Without a `partition` ("2026-06") the rows are parted by the month of `local_date`, or of `date`. The rows of the table
-    `revision` are made from those of the dataset `revisions`.
+    `revision` are made from those of the dataset `revisions`, where all new revisions of a record are in one write.
     """
 
     dataset: str
     source_id: str
-    frame: pl.DataFrame
+    frame: Any
     partition: str | None = None
 
 

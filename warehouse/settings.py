@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     max_warnings: int = Field(default=60, ge=1)
     #: Whom to tell that a night failed or never came: Apprise URLs (wecombot://…, dingtalk://…, feishu://…, mailto://…). They hold keys.
     alarm_url: SecretStr | None = None
+    #: Rows of a delivery that are worked on at once: memory follows it, results don't.
+    slice_rows: int = Field(default=100_000, ge=1)
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -405,11 +405,11 @@ def _write_all(connection: sa.Connection, publication: Publication, files: Seque
         _no_longer_waiting(connection, known_to, publication.worked_sources)
     for written in publication.lake:
         if written.dataset == "revisions":
-            bulk.write(connection, tables.revision, _revision_rows(connection, written.frame, known_to), "insert")
+            bulk.write(connection, tables.revision, _revision_rows(connection, written.rows(), known_to), "insert")
     for delete in publication.deletes:
         _delete(connection, delete.table, delete.where, delete.parameters)
     for write in publication.writes:
-        bulk.write(connection, _table(write.table), write.frame, write.mode, write.key)
+        bulk.write(connection, _table(write.table), write.rows(), write.mode, write.key)
     day = run.get("run_date") or (began.run_date if began is not None else None)
     _set_run(connection, run)
     if day is not None:
