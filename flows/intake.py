@@ -92,7 +92,7 @@ class Intake:
 
 def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedFile], key: bytes,
             recent: pl.DataFrame | None = None, known_categories: Mapping[str, frozenset[str]] | None = None,
-            aside: Aside | None = None, slice_rows: int = SLICE) -> Intake:
+            forgotten: Forgotten | None = None, aside: Aside | None = None, slice_rows: int = SLICE) -> Intake:
     """Reads and judges what was landed of one delivery. Never raises for a bad file: it is in `refused`, named.
 
     So many rows are worked on at once, masked before the next come; what is too much to hold lies `aside`. Results depend on neither.
