@@ -73,7 +73,7 @@ def sheet(house: Warehouse, period: str, day: date) -> Sheet:
 def _counted(house: Warehouse, what: str, first: date, last: date, before: tuple[date, date]) -> pl.DataFrame:
     """(what, n, per day, per day before): the commonest of the period; ties by name."""
     count = f"select {what} as what, count(*) as n from record where local_date between :a and :b and status <> 'void' group by 1"
-    types = {"what": pl.String, "n": pl.Int64}          # of a period without any record too
+    types = pl.Schema({"what": pl.String, "n": pl.Int64})          # of a period without any record too
     now = house.read(count, a=first, b=last).cast(types)
     was = house.read(count, a=before[0], b=before[1]).cast(types).rename({"n": "n_before"})
     days, days_before = (last - first).days + 1, (before[1] - before[0]).days + 1
