@@ -64,6 +64,8 @@ def test_only_ended_runs_are_published(house):  # noqa: F811
     assert house.read("v_runs").select("run_id", "outcome", "as_of", "seconds").rows() == [("r1", "failed", JUNE, 1.5)]
     with pytest.raises(ValueError, match="outcome"):
         house.end({"run_id": "r1", "outcome": "fine"})
+    house.end({"run_id": "r1", "outcome": "ok"})                # how it ended it has ended
+    assert house.read("v_runs")["outcome"].to_list() == ["failed"]
 
 
 @pytest.mark.parametrize("mode, want", [("upsert", {"a": "new", "b": "old", "c": "new"}), ("ignore", {"a": "old", "b": "old", "c": "new"}),

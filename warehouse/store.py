@@ -99,6 +99,7 @@ class Warehouse:
 
     def end(self, run: Mapping[str, Any]) -> None:
         """Notes how a run ended that publishes nothing (`run_id`, `outcome`, `seconds`, …); how it has ended already stays."""
+        _check_run(run)
         with writing(self.engine) as connection:
             ended = sa.select(tables.run.c.outcome).where(tables.run.c.run_id == run["run_id"])
             if connection.execute(ended.with_for_update()).scalar() is None:
@@ -378,13 +379,17 @@ def _table(name: str) -> sa.Table:
     return tables.metadata.tables[name]
 
 
-def _set_run(connection: sa.Connection, run: Mapping[str, Any]) -> None:
-    """Sets the given columns of a run; notes the run where it isn't there."""
+def _check_run(run: Mapping[str, Any]) -> None:
     unknown = [c for c in run if c not in tables.run.c]
     if unknown:
         raise ValueError(f"table run has no column {', '.join(unknown)}")
     if run.get("outcome") is not None and run["outcome"] not in OUTCOMES:
         raise ValueError(f"outcome {run['outcome']!r}: expected one of {', '.join(OUTCOMES)}")
+
+
+def _set_run(connection: sa.Connection, run: Mapping[str, Any]) -> None:
+    """Sets the given columns of a run; notes the run where it isn't there."""
+    _check_run(run)
     rest = {k: v for k, v in run.items() if k != "run_id"}
     updated = connection.execute(sa.update(tables.run).where(tables.run.c.run_id == run["run_id"]).values(**rest))
     if not updated.rowcount:
