@@ -62,6 +62,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl
     fresh, index = for_linking(new, by_address), for_linking(open_, by_address).select(LIGHT)
     if fresh.is_empty():
         return Links()
+    del open_
     ids = index["incident_id"].drop_nulls().unique(maintain_order=True).to_list()
     number = {i: n for n, i in enumerate(ids)}
     linker = IncidentLinker()
@@ -76,6 +77,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl
             if lacking.height else []
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
         linker.resume(index, was, [*parts, *read])
+        index = index.select("record_id", "created_at", "incident_id")
         linker.partial_fit(fresh)
         labels = np.asarray(linker.labels_)
         joined = linker.joined_
