@@ -86,15 +86,14 @@ def prepare(folder: Path, days: int, a_day: int, new: int) -> None:
     for (day,), part in open_.group_by("local_date", maintain_order=True):
         kept = pl.concat([part.select("record_id", "row_hash"), texts_of(part).frame()], how="horizontal")
         kept.write_parquet(folder / "kept" / f"{day}.parquet")
-    open_.drop("title", "content").write_parquet(folder / "open.parquet")
+    open_.drop("title", "content", "caller", "place", "respondent", "at", "age").write_parquet(folder / "open.parquet")
     tonight.write_parquet(folder / "new.parquet")
 
 
 def night(folder: Path) -> None:
     """Links tonight's records: reads what is open and what was kept, as `weisu nightly` does."""
     def work():
-        open_, tonight = pl.read_parquet(folder / "open.parquet"), pl.read_parquet(folder / "new.parquet")
-        return link(tonight, open_, lambda ids: pl.DataFrame(), pl.scan_parquet(sorted((folder / "kept").iterdir())))
+        return link(pl.read_parquet(folder / "new.parquet"), pl.read_parquet(folder / "open.parquet"), lambda ids: pl.DataFrame(), pl.scan_parquet(sorted((folder / "kept").iterdir())))
     n_open = pl.scan_parquet(folder / "open.parquet").select(pl.len()).collect().item()
     measured("night", work, pl.scan_parquet(folder / "new.parquet").select(pl.len()).collect().item(), open=n_open)
 

@@ -62,6 +62,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl
     fresh, index = for_linking(new, by_address), for_linking(open_, by_address).select(LIGHT)
     if fresh.is_empty():
         return Links()
+    del open_
     ids = index["incident_id"].drop_nulls().unique(maintain_order=True).to_list()
     number = {i: n for n, i in enumerate(ids)}
     linker = IncidentLinker()
@@ -76,6 +77,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl
             if lacking.height else []
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
         linker.resume(index, was, [*parts, *read])
+        index = index.select("record_id", "created_at", "incident_id")
         linker.partial_fit(fresh)
         labels = np.asarray(linker.labels_)
         joined = linker.joined_
@@ -106,12 +108,15 @@ def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[list[
     if kept is None or "entries" not in kept.collect_schema():
         return [], index, index
     keys = kept.select(KEY).collect()
-    place = keys.with_row_index("_kept").unique(KEY, keep="first").join(index.select(KEY).with_row_index("_at"), on=KEY, how="inner").sort("_kept")
-    alive = np.zeros(keys.height, bool)
+    wanted = index.select("record_id", pl.col("row_hash").alias("_hash")).with_row_index("_at")
+    place = (keys.with_row_index("_kept").join(wanted, on="record_id", how="inner").filter(pl.col("row_hash") == pl.col("_hash"))
+             .select("_kept", "_at").sort("_kept").unique("_at", keep="first", maintain_order=True))
+    alive, missing = np.zeros(keys.height, bool), np.ones(index.height, bool)
     alive[place["_kept"].to_numpy()] = True
+    missing[place["_at"].to_numpy()] = False
     parts, begin = [], 0
     for batch in kept.select(list(STORED)).collect_batches(maintain_order=True):
         parts.append(Texts.of_frame(batch.filter(pl.Series(alive[begin:begin + batch.height]))))
         begin += batch.height
-    lacking = index.join(place.select(KEY), on=KEY, how="anti", maintain_order="left")
-    return parts, pl.concat([index[place["_at"].to_numpy()], lacking]), lacking
+    at = np.concatenate([place["_at"].to_numpy(), np.flatnonzero(missing)])
+    return parts, index.drop("row_hash", "source_id", "local_date")[at], index.filter(pl.Series(missing))

@@ -25,7 +25,7 @@ SVD_SAMPLE = 3000
 #: What a title's and a content's counts weigh (1 + log count, the title three times), by the lower bits of an entry.
 _LOW = np.arange(1 << int(SHIFT))
 LOW = np.uint32(len(_LOW) - 1)
-IN_TITLE, IN_CONTENT = ((1 + np.log(np.maximum(n, 1))) * (n > 0) for n in (_LOW >> 8 & 15, _LOW >> 2 & 63))
+IN_TITLE, IN_CONTENT = (((1 + np.log(np.maximum(n, 1))) * (n > 0)).astype(np.float32) for n in (_LOW >> 8 & 15, _LOW >> 2 & 63))
 IN_BOTH = 3 * IN_TITLE + IN_CONTENT
 
 
@@ -76,7 +76,11 @@ class Nodes:
             alone.with_columns(last="moment"),
             alike.with_columns(district).group_by(key).agg(pl.col("moment").min(), pl.col("moment").max().alias("last"), pl.col("caller").min(),
                                                            pl.col("row").sort_by("district", "row").first())
-            .select(*alone.columns, "last")]).sort("moment", *key, nulls_last=True)
+            .select(*alone.columns, "last")])
+        # Only where texts are the same do the other values decide: a place for each set of them, for few.
+        several = nodes.filter(pl.col("text_key").is_duplicated()).select(VALUES).unique().sort(VALUES).with_row_index("_order")
+        nodes = (nodes.join(several, on=VALUES, how="left", maintain_order="left") if several.height else nodes.with_columns(_order=0)) \
+            .sort("moment", "text_key", "_order", nulls_last=True).drop("_order")
         of = np.empty(records.height, np.int64)
         of[nodes["row"].to_numpy()] = np.arange(nodes.height)
         if alike.height:
@@ -133,7 +137,7 @@ def frequencies(parts: Sequence[Texts], counted: np.ndarray, chunk: int = 50_000
 def unit(values: np.ndarray, start: np.ndarray) -> np.ndarray:
     """The values with each row scaled to length 1 (an empty one stays empty)."""
     norms = np.sqrt(in_row_sums(values * values, start))
-    return values / np.repeat(np.where(norms > 0, norms, 1), np.diff(start))
+    return values / np.repeat(np.where(norms > 0, norms, 1).astype(values.dtype), np.diff(start))
 
 
 class Basis:
@@ -175,7 +179,8 @@ class Corpus:
         self.n, self.start, self.weights = len(texts), texts.start, weights
         self.column = (texts.entries >> SHIFT).astype(np.int32)
         low = texts.entries & LOW
-        idf, shared, rare, ordinary = (w[self.column] for w in (weights.idf, weights.shared, weights.rare, weights.ordinary))
+        shared = weights.shared[self.column]
+        idf, rare, ordinary = (w.astype(np.float32)[self.column] for w in (weights.idf, weights.rare, weights.ordinary))
         title, word, named, name = low >> 8 > 0, low & WORD > 0, low & NAME_IN_TITLE > 0, low & NAME > 0
         scaled = lambda values: unit(values, self.start) * shared
         text = unit(IN_BOTH[low] * idf, self.start) * shared

@@ -104,7 +104,7 @@ def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray,
             right = sparse.csr_matrix((weight[at] * scale, column[at], ends.astype(np.int32)), shape=(len(start) - 1, len(columns))).T.tocsr()
             near.look(left, right, stands_for)
         read += len(texts)
-    return first + near.row, near.other
+    return near.pairs()
 
 
 class Nearest:
@@ -114,48 +114,60 @@ class Nearest:
         self.first, self.n, self.most = first, n, most
         self.row, self.other, self.value = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
         self.least = np.full(n, LEAST_COSINE)
+        self.waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def look(self, left: sparse.csr_matrix, right: sparse.csr_matrix, node: np.ndarray, chunk: int = 2000) -> None:
+    def look(self, left: sparse.csr_matrix, right: sparse.csr_matrix, node: np.ndarray, chunk: int = 2000, most_waiting: int = 500_000) -> None:
         """Looks at a part: new nodes × features, features × others, and which node each of the others is."""
         for begin in range(0, self.n, chunk):
             met = left[begin:begin + chunk] @ right
             row = begin + np.repeat(np.arange(met.shape[0]), np.diff(met.indptr))
             good = np.flatnonzero(met.data >= self.least[row] - 1e-6)
             row, other, value = row[good], node[met.indices[good]], np.round(met.data[good].astype(float), 6)
-            mine = (value < LEAST_COSINE) | (other == self.first + row)
-            self._keep(row[~mine], other[~mine], value[~mine], begin, begin + chunk)
+            far = (value < LEAST_COSINE) | (other == self.first + row)
+            self.waiting.append((row[~far], other[~far], value[~far]))
+            if sum(len(w[0]) for w in self.waiting) > most_waiting:
+                self._choose()
 
-    def _keep(self, row: np.ndarray, other: np.ndarray, value: np.ndarray, begin: int, end: int) -> None:
-        a, b = np.searchsorted(self.row, [begin, end])
-        row, other, value = (np.concatenate([old[a:b], new]) for old, new in ((self.row, row), (self.other, other), (self.value, value)))
+    def _choose(self) -> None:
+        """The nearest of those kept and those waiting; what is farther than the last of them needs no second look."""
+        row, other, value = (np.concatenate(parts) for parts in zip((self.row, self.other, self.value), *self.waiting))
+        self.waiting = []
         order = np.lexsort((other, -value, row))
         row = row[order]
         place = np.arange(len(row)) - np.searchsorted(row, row)
-        kept = order[place < self.most]
-        last = place == self.most - 1
+        kept, last = order[place < self.most], place == self.most - 1
         self.least[row[last]] = value[order][last]
-        self.row, self.other, self.value = (np.concatenate([old[:a], new, old[b:]]) for old, new in (
-            (self.row, row[place < self.most]), (self.other, other[kept]), (self.value, value[kept])))
+        self.row, self.other, self.value = row[place < self.most], other[kept], value[kept]
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """(new node, node), new nodes ascending, the nearest first."""
+        self._choose()
+        return self.first + self.row, self.other
 
 
-def same_value(key: np.ndarray, moment: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of places with the same key, each with its `steps` next ones in time."""
+def same_value(key: np.ndarray, moment: np.ndarray, fresh: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of places with the same key, one of them fresh (bool), at most `steps` apart in time."""
     rows = np.lexsort((np.arange(len(key)), moment, key))
-    code = key[rows]
-    pairs = [(rows[:-k][code[:-k] == code[k:]], rows[k:][code[:-k] == code[k:]]) for k in range(1, steps + 1) if len(rows) > k]
-    return (np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])) if pairs else (rows[:0], rows[:0])
+    at = np.flatnonzero(fresh[rows])
+    one, two = (np.concatenate(x) for x in zip(*((np.minimum(at, at + k), np.maximum(at, at + k)) for k in range(-steps, steps + 1) if k)))
+    inside = (one >= 0) & (two < len(rows))
+    one, two = rows[one[inside]], rows[two[inside]]
+    same = key[one] == key[two]
+    return one[same], two[same]
 
 
 def same_columns(nodes: pl.DataFrame, new: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs of nodes with the same caller, or problem and respondent, or problem and place; only where one of them is among the last `new`."""
     found = []
+    first = nodes.height - new
     for name, by in (("caller", ["caller"]), ("respondent", ["respondent", "problem_code"]), ("place", ["place", "problem_code"])):
         known = pl.col(name) != "" if name != "place" else (pl.col(name) != "") & (pl.col("problem_code") != "")
-        keyed = nodes.select(*by, pl.col("moment").fill_null(0)).with_row_index("node").filter(known)
-        keys = keyed.filter(pl.col("node") >= nodes.height - new).select(by).unique(maintain_order=True).with_row_index("key")
-        keyed = keyed.join(keys, on=by, how="inner", maintain_order="left")
+        keys = nodes[first:].filter(known).select(by).unique(maintain_order=True).with_row_index("key")
+        if keys.is_empty():
+            continue
+        keyed = nodes.select(*by, pl.col("moment").fill_null(0)).with_row_index("node").join(keys, on=by, how="inner", maintain_order="left")
         node = keyed["node"].to_numpy().astype(np.int64)
-        i, j = same_value(keyed["key"].to_numpy(), keyed["moment"].to_numpy(), STEPS[name])
+        i, j = same_value(keyed["key"].to_numpy(), keyed["moment"].to_numpy(), node >= first, STEPS[name])
         found.append((node[i], node[j]))
     return found
 
