@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     #: What a night keeps of a list; the rest is counted.
     max_warnings: int = Field(default=60, ge=1)
     #: Rows of a delivery that are worked on at once: memory follows it, results don't.
-    slice_rows: int = Field(default=100_000, ge=1)
+    slice_rows: int = Field(default=50_000, ge=1)
 
     def __init__(self, **values: Any) -> None:
         try:
