@@ -57,6 +57,7 @@ class Intake:
     rows_read: int = 0
     not_records: int = 0
     repairs: Counter = field(default_factory=Counter)
+    rows_by_code: Counter = field(default_factory=Counter)
     headers: dict[str, str] = field(default_factory=dict)
     #: (file_sha256, file_name, rows_read, first_date, last_date), a file each.
     spans: pl.DataFrame = field(default_factory=lambda: _spans(pl.DataFrame(schema=SAFE)))
@@ -86,8 +87,7 @@ class Intake:
 
     def codes(self) -> Counter:
         """How many rows carry each code, and the findings of the files and of the batch."""
-        rows = pl.concat([self.sound.select("issues"), self.quarantined.select("issues")])
-        return Counter(counts_by_code(rows)) + Counter(f.code for f in self.findings)
+        return self.rows_by_code + Counter(f.code for f in self.findings)
 
 
 def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedFile], key: bytes,
@@ -114,7 +114,9 @@ def take_in(mapping: SourceMapping, delivery: Delivery, landed: Sequence[LandedF
     intake.parts = [[] for _ in range(n)]
     seen, quarantined, spans = [intake.seen], [intake.quarantined], [intake.spans]
     for rows, near in masked.slices(context):
-        sound, bad = split(judge_rows(place_rows(rows, mapping, masked.places), context, near))
+        judged = judge_rows(place_rows(rows, mapping, masked.places), context, near)
+        intake.rows_by_code.update(counts_by_code(judged))
+        sound, bad = split(judged)
         quarantined.append(bad)
         seen.append(glance(sound))
         spans.append(_spans(sound, bad))

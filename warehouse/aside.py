@@ -10,7 +10,7 @@ import polars as pl
 from warehouse.files import private_folder
 
 #: Rows that are worked on at once, unless the settings say otherwise.
-SLICE = 100_000
+SLICE = 50_000
 
 
 class Aside:

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     #: Whom to tell that a night failed or never came: Apprise URLs (wecombot://…, dingtalk://…, feishu://…, mailto://…). They hold keys.
     alarm_url: SecretStr | None = None
     #: Rows of a delivery that are worked on at once: memory follows it, results don't.
-    slice_rows: int = Field(default=100_000, ge=1)
+    slice_rows: int = Field(default=50_000, ge=1)
 
     def __init__(self, **values: Any) -> None:
         try:
