@@ -26,7 +26,7 @@ from flows.classify import STATE  # noqa: E402
 from flows.compare import show_difference  # noqa: E402
 from flows.dates import end_of, now  # noqa: E402
 from flows.messages import BadUsage, tell  # noqa: E402
-from flows.night import Tonight, window_start, work_place  # noqa: E402
+from flows.night import Tonight, made_at_once, window_start, work_place  # noqa: E402
 from flows.places import Place, places_of  # noqa: E402
 from flows.running import House, Run, running  # noqa: E402
 from flows.settle import touched_records  # noqa: E402
@@ -76,9 +76,10 @@ def replay_place(run: Run, place: Place, days: list[Date], known: str, dry_run: 
     folder = _folder(run, place, days, known)
     aside = Warehouse(Settings(home=folder, database_url="", lake_url=None, landing_url=None))
     aside.upgrade()
+    made = _known_now(run, place, days) if known == "now" else None
     for day, moment, quiet, revisions in _days(run, place, aside, days, known):
         _one_day(run, place, aside, Tonight(day, moment, f"{run.run_id}/{place.key}/{day}", run.house.settings, quiet, run.step, aside.night_no()),
-                 revisions)
+                 revisions, made)
     told = said(aside, days)
     aside.close()
     if dry_run:
@@ -129,13 +130,22 @@ def _days(run: Run, place: Place, aside: Warehouse, days: list[Date],
             yield days[n], moments[n], ran[days[n]].quiet if days[n] in ran else (), revisions
 
 
-def _one_day(run: Run, place: Place, aside: Warehouse, tonight: Tonight, revisions: pl.DataFrame) -> None:
+def _known_now(run: Run, place: Place, days: list[Date]) -> pl.DataFrame:
+    """What is known now of the records up to the last day: which problems and which incidents they are of, found at once and not night by night."""
+    with run.step("begin"):
+        last = end_of(days[-1], place.first.time_zone, place.first.day_starts_at)
+        records = pl.concat(known_now(run.house.warehouse, place.sources, None, [last])).with_columns(pl.col("known_at").alias("first_known_at"))
+        return made_at_once(place, records.sort("record_id"), days[-1])
+
+
+def _one_day(run: Run, place: Place, aside: Warehouse, tonight: Tonight, revisions: pl.DataFrame, made: pl.DataFrame | None) -> None:
     with run.step("known"):
         touched, stored = touched_records(aside, revisions, tonight.as_of, place.sources, unworked=True)
     aside.begin({"run_id": tonight.run_id, "kind": "replay", "run_date": tonight.day, "as_of": tonight.as_of, "started_at": now()})
     delivered = run.house.warehouse.read("select distinct source_id from batch where run_date <= :day", day=tonight.day)["source_id"].to_list()
     speaking = [s for s in place.sources if s in delivered]
-    work = work_place(place, touched, stored, aside, tonight, rules_only=bool(speaking) and all(s in tonight.quiet for s in speaking))
+    work = work_place(place, touched, stored, aside, tonight, rules_only=bool(speaking) and all(s in tonight.quiet for s in speaking),
+                      made=made)
     with run.step("publish"):
         aside.publish(Publication({"run_id": tonight.run_id, "outcome": "ok", "n_signals": work.n_signals, "n_warnings": work.n_warnings},
                                   [w for w in work.writes if w.frame.height], [x for x in work.lake if x.frame.height], work.deletes,

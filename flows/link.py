@@ -1,7 +1,7 @@
 """Which records are about one matter: tonight's against what is open. Ids derive from the record that founded the incident."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from hashlib import blake2b
 
 import numpy as np
@@ -16,6 +16,8 @@ from warehouse.publication import LakeWrite
 #: What is kept of the texts of what is open, by source and local day; it is a function of each record's revision alone.
 KEPT = f"{LINK_TEXTS}_{VERSION}"
 KEY = ["record_id", "row_hash"]
+#: So many new records are linked at once: a city's night, or a part of a history.
+MOST = 75_000
 LIGHT = ("record_id", "row_hash", "source_id", "local_date", "created_at", "caller", "place", "respondent", "problem_code", "incident_id")
 
 
@@ -52,7 +54,41 @@ def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.Dat
 
 
 def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl.DataFrame], kept: pl.LazyFrame | None = None,
-         by_address: Sequence[str] = ()) -> Links:
+         by_address: Sequence[str] = (), window_days: int = 90) -> Links:
+    """Links records that no night has linked with those of the open window, so many at once (`MOST`), the older ones first.
+
+    new, open_, texts, kept: see `link_at_once`. window_days: what lies further back than this is not looked at for a later slice.
+    """
+    if new.height <= MOST:
+        return link_at_once(new, open_, texts, kept, by_address)
+    ordered = new.sort("created_at", "row_hash", "record_id")
+    light = [c for c in open_.columns if c not in ("title", "content")]
+    mine = ordered.select("record_id", "title", "content")
+
+    def of_any(ids: pl.Series) -> pl.DataFrame:
+        own = mine.filter(pl.col("record_id").is_in(ids.implode()))
+        return pl.concat([own, texts(ids.filter(~ids.is_in(own["record_id"].implode())))])
+
+    done, merged, told = open_.select(light), [], []
+    moved: dict[str, str] = {}
+    for part in ordered.iter_slices(MOST):
+        first: date = part["local_date"].min()  # type: ignore[assignment]
+        near = done.filter(pl.col("local_date") >= first - timedelta(days=window_days))
+        links = link_at_once(part, near, of_any, kept, by_address)
+        fresh = dict(links.records.iter_rows())
+        gone = dict(links.merged.iter_rows())
+        moved = {r: gone.get(i, i) for r, i in moved.items()} | fresh
+        now = pl.col("record_id").replace_strict(fresh, default=None, return_dtype=pl.String)
+        done = pl.concat([done, part.select(light)], how="vertical_relaxed").with_columns(
+            pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
+        merged.append(links.merged)
+        told.append(links.texts)
+    records = pl.DataFrame({"record_id": list(moved), "incident_id": list(moved.values())}, schema=Links().records.schema)
+    return Links(records.sort("record_id"), pl.concat(merged), pl.concat(told).unique(KEY, keep="first", maintain_order=True))
+
+
+def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl.DataFrame], kept: pl.LazyFrame | None = None,
+                 by_address: Sequence[str] = ()) -> Links:
     """Links records that no night has linked with those of the open window.
 
     new: records with `title` and `content` and the columns that `for_linking` takes. open_: the same without texts, with their

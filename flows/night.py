@@ -55,21 +55,25 @@ class Tonight:
     night_no: int
 
 
-def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house: Warehouse, tonight: Tonight, rules_only: bool = False) -> Work:
+def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house: Warehouse, tonight: Tonight, rules_only: bool = False,
+               made: pl.DataFrame | None = None) -> Work:
     """Works the records that are new or changed as of tonight and tells what they and the counts say.
 
     touched: the current revision of each (RECORD, LINEAGE, row_hash, issues, revision_no, known_at, first_known_at).
     before: their rows of the table `record` as an earlier run left them. rules_only: every source of the place is withheld, so that
-    nothing that rests on counts is said, and series stay as they were.
+    nothing that rests on counts is said, and series stay as they were. made: codes and ids of all these records (columns `MADE`), where a
+    replay knows them; then none are given here.
     """
     work = Work()
     with tonight.step("classify"):
-        rows = _carried(_classified(place.with_places(touched), before, place), before)
+        rows = _carried(_classified(place.with_places(touched), before, place), before) if made is None else _as_made(place.with_places(touched), before, made)
         recent = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
         window = Window(house, touched.select("record_id", *TEXTS))
-        rows = _found(rows, recent, window, place, tonight, work)
+        rows = _found(rows, recent, window, place, tonight, work) if made is None else rows
     with tonight.step("link"):
-        rows, recent, moved = _linked(rows, recent, window, place, tonight, work)
+        moved = recent.clear()
+        if made is None:
+            rows, recent, moved = _linked(rows, recent, window, place, tonight, work)
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
@@ -86,6 +90,26 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         told = _told(place, signals, members, found, whole, window, tonight)
     _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
     return work
+
+
+#: What a night gives a record.
+MADE = ("problem_code", "problem_name", "problem_id", "incident_id")
+
+
+def made_at_once(place: Place, records: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Codes and ids of records (the columns of `touched`) as a first night would give them, all at once: record_id and `MADE`."""
+    rows = known_problems(place.with_places(records), place).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
+    left = rows.filter(pl.col("problem_code").is_null())
+    rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, "").records)
+    links = link(rows, rows.clear().drop("title", "content"), lambda ids: rows.clear().select("record_id", *TEXTS), None,
+                 [s for s, m in place.mappings.items() if m.problems == "category"], place.link_window_days)
+    incident = pl.col("record_id").replace_strict(dict(links.records.iter_rows()), default=None, return_dtype=pl.String)
+    return rows.with_columns(incident.alias("incident_id")).select("record_id", *MADE)
+
+
+def _as_made(rows: pl.DataFrame, before: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(made, on="record_id", how="left", maintain_order="left").join(
+        before.select("record_id", "worked_revision"), on="record_id", how="left", maintain_order="left")
 
 
 def window_start(place: Place, day: date) -> date:
@@ -136,7 +160,12 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Plac
     found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.run_id)
     work.writes += found.writes
     work.lake += found.lake
-    new = found.records.rename({"problem_id": "_id", "problem_name": "_name"})
+    return _with_found(rows, found.records)
+
+
+def _with_found(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The records with the found problems (record_id, problem_id, problem_name) of those that have no better."""
+    new = found.rename({"problem_id": "_id", "problem_name": "_name"})
     rows = rows.join(new, on="record_id", how="left", maintain_order="left")
     hit = pl.col("_id").is_not_null() & pl.col("problem_code").is_null()
     return rows.with_columns(
@@ -152,7 +181,7 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
     old = pl.concat([recent.select(LIGHT), rows.filter(pl.col("worked_revision").is_not_null()).select(LIGHT)], how="vertical_relaxed")
     since = window_start(place, tonight.day)
     links = link(new, old, window.texts, window.house.dataset(KEPT, tonight.as_of, place.sources, since),
-                 [s for s, m in place.mappings.items() if m.problems == "category"])
+                 [s for s, m in place.mappings.items() if m.problems == "category"], place.link_window_days)
     work.lake += links.writes(since)
     moved = dict(links.records.iter_rows())
     gone = dict(links.merged.iter_rows())

@@ -95,3 +95,16 @@ def test_a_partition_is_a_local_day_and_none_is_kept_of_days_before_the_window(f
     links, _ = first
     days = {w.partition for w in links.writes(date(2026, 5, 2))}
     assert "2026-05-02" in days and "2026-05-01" not in days and Links().writes(date(2026, 5, 1)) == []
+
+
+def test_a_history_is_linked_part_by_part_like_nights(monkeypatch):
+    from flows import link as linking
+    whole = pl.concat([OPEN, NEW])
+    monkeypatch.setattr(linking, "MOST", 25)
+    found = link(whole, whole.clear().drop("title", "content"), texts)
+    now = dict(found.records.iter_rows())
+    assert len({now[f"s:{k:03d}"] for k in (0, 1, 2, 3)} | {now["s:200"]}) == 1 and len({now[f"s:{k:03d}"] for k in (4, 5, 6)} | {now["s:201"]}) == 1
+    assert now["s:202"] == now["s:203"] not in (now["s:000"], now["s:004"]) and "s:007" not in now
+    assert sorted(found.texts["record_id"].to_list()) == sorted(whole["record_id"].to_list())
+    again = link(whole.sample(fraction=1, shuffle=True, seed=3), whole.clear().drop("title", "content"), texts)
+    assert again.records.equals(found.records)
