@@ -11,6 +11,10 @@ for name, value in {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_E
                     "PREFECT_LOGGING_LEVEL": "WARNING", "WEISU_SECRET": "test-secret"}.items():
     os.environ.setdefault(name, value)
 
+# Tests run side by side, each worker's Prefect in a home of its own: two servers would wait for one database.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["PREFECT_HOME"] = str(Path(os.environ.get("PREFECT_HOME", ROOT / ".pytest_cache" / "prefect")) / worker)
+
 
 def shared(*parts: str) -> Path:
     """A file beside the project that may not be copied into it; the test is skipped where it is absent."""
