@@ -287,7 +287,7 @@ def evaluate(*, lang: Lang = None) -> int:
 
 @app.command
 def backfill(*, from_: Annotated[Date, Parameter(name="--from")], to: Date, source: str | None = None, known: Literal["then", "now"] = "then",
-             dry_run: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
+             workers: int = 1, dask: str | None = None, dry_run: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> int:
     """Replays days as they were known then or are known now; touches nothing outside them, and no live warning.
 
     Parameters
@@ -296,17 +296,26 @@ def backfill(*, from_: Annotated[Date, Parameter(name="--from")], to: Date, sour
     to: The last day.
     source: A source of the place to be replayed; all places by default.
     known: What counts as known.
+    workers: Processes of this machine that replay stretches of days side by side (extra `scale`); only days that were run live, by this version, can
+        be, for others each night needs what the one before it gave.
+    dask: Address of a Dask scheduler whose workers do it instead; they need the same settings, database and lake.
     dry_run: Replay and say what would be kept and how it differs from what was told, but keep nothing; asked again without it, the days
         are not worked twice.
     """
     from flows import runtime
     from flows.backfill import backfill as flow
+    from flows.backfill import fanned_out
     from flows.dates import now
+    if workers < 1:
+        raise BadUsage(_say("usage.workers"))
     if to < from_:
         raise BadUsage(_say("usage.days", first=from_, last=to))
     runtime.announce_server(_settings().lang)
     run_id = f"backfill-{now():%Y%m%dT%H%M%S%f}"
-    flow(first=from_, last=to, source=source, known=known, dry_run=dry_run, run_id=run_id, return_state=True).result(raise_on_failure=True)
+    if workers > 1 or dask:
+        flow = fanned_out(workers, dask)
+    flow(first=from_, last=to, source=source, known=known, dry_run=dry_run, run_id=run_id, stretch=workers if not dask else max(workers, 8),
+         return_state=True).result(raise_on_failure=True)
     return 0 if dry_run else _report(run_id, json)
 
 

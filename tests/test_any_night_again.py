@@ -109,6 +109,24 @@ def test_a_replay_begins_in_the_middle_as_the_nights_before_had_left_it(live):
     assert all(live.read(v).equals(frame) for v, frame in before.items())
 
 
+def test_workers_side_by_side_say_what_one_says(live):
+    from flows import backfill as flows
+    from flows.places import places_of
+    from flows.replay import stretches
+    first, last = DAYS[20], DAYS[33]
+    house = opened()
+    place = places_of(house.mappings, [SOURCE])[0]
+    days = DAYS[20:34]
+    cut = {known: [s.days[0] for s in stretches(house, place, "x", days, known, 2)] for known in ("then", "now")}
+    house.warehouse.close()
+    assert cut == {"then": [DAYS[20], DAYS[27]], "now": [DAYS[20]]}
+    flows.fanned_out(2, None)(first=first, last=last, source=SOURCE, known="then", run_id="two", stretch=2)
+    flows.backfill(first=first, last=last, source=SOURCE, known="then", run_id="one")
+    for table in SAME:
+        one, two = (live.select(f"replay_{table}", "run_id = :r", r=r).drop("run_id") for r in ("one", "two"))
+        assert one.equals(two), table
+
+
 def test_known_now_is_one_history_load_of_what_each_record_came_to(live, streamed, monkeypatch):
     folder = streamed[0]
     run_id = replayed("now", DAYS[0], DAYS[-1])

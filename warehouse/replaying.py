@@ -135,17 +135,40 @@ def known_now(live: Warehouse, sources: Sequence[str], after: datetime | None, m
             after = end
 
 
-def said(aside: Warehouse, days: Sequence[date]) -> dict[str, pl.DataFrame]:
-    """What a replay said on its days, by table (`KEPT`), without run ids; lists of texts as lists."""
-    first, last = days[0], days[-1]
-    given = {"a": first, "b": last}
+def said(aside: Warehouse, days: Sequence[date], first: date) -> dict[str, pl.DataFrame]:
+    """What a replay said on its days, by table (`KEPT`), without run ids; lists of texts as lists. Series from `first` on: counts of days before
+    are corrected too."""
+    given = {"a": days[0], "b": days[-1]}
     within = "between :a and :b"
-    out = {"warning": aside.select("warning", f"updated_on {within}", **given), "series": aside.select("series", f"date {within}", **given),
+    out = {"warning": aside.select("warning", f"updated_on {within}", **given), "series": aside.select("series", f"date {within}", a=first, b=days[-1]),
            "notice": aside.select("notice", f"raised_on {within}", **given), "metric": aside.read("metric"),
            "record": aside.read("select record_id, source_id, local_date, status, fine_place, coarse_place, problem_code, problem_id, incident_id "
                                 "from record where run_id is not null order by record_id")}
     out["warning_record"] = aside.read("warning_record").join(out["warning"].select("warning_id"), on="warning_id", how="semi")
     return {name: frame.drop("run_id", strict=False) for name, frame in out.items()}
+
+
+def joined(parts: Sequence[dict[str, pl.DataFrame]], series_from: date) -> dict[str, pl.DataFrame]:
+    """What stretches of days in a row said, as one replay of all of them would have: the later word counts.
+
+    series_from: cells of earlier days stay only where they are kept for good.
+    """
+    out = {}
+    for name, by in (("warning", ["warning_id"]), ("record", ["record_id"]), ("notice", ["notice_id"])):
+        out[name] = pl.concat([p[name] for p in parts]).unique(by, keep="last", maintain_order=True).sort(by)
+    numbered = [p["warning_record"].with_columns(pl.lit(n).alias("_n")) for n, p in enumerate(parts)]
+    records = pl.concat(numbered)
+    out["warning_record"] = records.filter(pl.col("_n") == pl.col("_n").max().over("warning_id")).drop("_n").sort("warning_id", "record_id")
+    metrics = pl.concat([p["metric"].with_columns(pl.lit(n).alias("_n")) for n, p in enumerate(parts)])
+    out["metric"] = metrics.filter(pl.col("_n") == pl.col("_n").max().over("metric", "grain", "key")).drop("_n")
+    series = pl.concat([p["series"] for p in parts])
+    key = ["series_id", "date"]
+    # A day's own night says what was expected; of its count the last that learnt of a change.
+    own = series.unique(key, keep="first", maintain_order=True).drop("observed")
+    counted = series.unique(key, keep="last", maintain_order=True).select(*key, "observed")
+    whole = own.join(counted, on=key).select(series.columns).filter(pl.col("kept") | (pl.col("date") >= series_from))
+    out["series"] = whole.sort(key)
+    return out
 
 
 def keep(live: Warehouse, run_id: str, tables_said: dict[str, pl.DataFrame]) -> None:
