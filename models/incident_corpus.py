@@ -170,8 +170,8 @@ class Basis:
 class Corpus:
     """Nodes at hand with their weighted texts.
 
-    n: how many. start, column: where each node's entries begin, and the feature of each. values: name -> float32, one for each
-    entry. arrays: name -> one for each node. rarity: name of a column -> the rarity of each node's value among all nodes, 0 to 1.
+    n: how many. start, column: where each node's entries begin, and the feature of each. table: float32 `(entries, values)`; values: its columns by
+    name. arrays: name -> one for each node. rarity: name of a column -> the rarity of each node's value among all nodes, 0 to 1.
     """
 
     def __init__(self, texts: Texts, frame: pl.DataFrame, weights: Weights, basis: Basis, sizes: dict[str, np.ndarray]) -> None:
@@ -187,12 +187,16 @@ class Corpus:
         names = named * rare
         values = {
             "title": scaled(IN_TITLE[low] * idf), "content": scaled(IN_CONTENT[low] * idf), "text": text,
-            "title_set": title & shared, "set": word & shared, "squares": title * idf**2 * shared,
-            "title_rare4": title * (idf * shared) ** 4 * 1000, "rare4": word * (idf * shared) ** 4 * 1000,
-            "names_title": scaled(names), "names": scaled(name * rare), "names_weighted": names * shared,
+            "names_title": scaled(names), "names": scaled(name * rare),
             "problem_title": scaled(title * ordinary * ~name), "problem": scaled(word * ordinary * ~name),
+            "title_set": title & shared, "set": word & shared, "squares": title * idf**2 * shared,
+            "title_rare4": title * (idf * shared) ** 4 * 1000, "rare4": word * (idf * shared) ** 4 * 1000, "names_weighted": names * shared,
         }
-        self.values = {k: np.asarray(v, np.float32) for k, v in values.items()}
+        # Side by side, for a pair's products need all of an entry's values.
+        self.table = np.empty((len(self.column), len(values)), np.float32)
+        self.values = {key: self.table[:, k] for k, key in enumerate(values)}
+        for column in self.values.values():
+            column[:] = values.pop(next(iter(values)))
         project = lambda name: basis.project(self.column, self.values[name], self.start)
         self.arrays: dict[str, np.ndarray] = {
             "title_total": in_row_sums(title * idf**2, self.start), "names_total": in_row_sums(names, self.start),

@@ -87,7 +87,7 @@ def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray,
     left = sparse.csr_matrix((left.data.astype(np.float32), code.astype(np.int32), left.indptr.astype(np.int32)), shape=(len(new), len(columns)))
     place = np.full(WIDTH, -1, np.int32)
     place[columns] = np.arange(len(columns))
-    near = Nearest(first, len(new), most_near(weights.n))
+    near = Nearest(first, len(new), weights.n, most_near(weights.n))
     read = 0
     for texts in every:
         for begin in range(0, len(texts), chunk):
@@ -108,41 +108,44 @@ def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray,
 
 
 class Nearest:
-    """The `most` nearest of each of n new nodes, numbered from `first` on, found part by part; which part comes first makes no difference."""
+    """The `most` nearest of each of n new nodes, numbered from `first` on, among all `nodes`, found part by part; which part comes first makes no difference."""
 
-    def __init__(self, first: int, n: int, most: int) -> None:
+    def __init__(self, first: int, n: int, nodes: int, most: int) -> None:
         self.first, self.n, self.most = first, n, most
-        self.row, self.other, self.value = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        # row, 1 - value (six digits), other in one number each, so that a plain sort ranks them
+        self.of_row, self.of_other = np.uint64(20 + int(nodes).bit_length()), np.uint64(int(nodes).bit_length())
+        if n.bit_length() + int(self.of_row) > 64:
+            raise ValueError(f"{n} new nodes among {nodes}: too many to link at once; give them in several parts")
+        self.kept, self.waiting = np.zeros(0, np.uint64), [np.zeros(0, np.uint64)]
         self.least = np.full(n, LEAST_COSINE)
-        self.waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def look(self, left: sparse.csr_matrix, right: sparse.csr_matrix, node: np.ndarray, chunk: int = 2000, most_waiting: int = 500_000) -> None:
+    def look(self, left: sparse.csr_matrix, right: sparse.csr_matrix, node: np.ndarray, chunk: int = 2000) -> None:
         """Looks at a part: new nodes × features, features × others, and which node each of the others is."""
         for begin in range(0, self.n, chunk):
             met = left[begin:begin + chunk] @ right
             row = begin + np.repeat(np.arange(met.shape[0]), np.diff(met.indptr))
             good = np.flatnonzero(met.data >= self.least[row] - 1e-6)
-            row, other, value = row[good], node[met.indices[good]], np.round(met.data[good].astype(float), 6)
-            far = (value < LEAST_COSINE) | (other == self.first + row)
-            self.waiting.append((row[~far], other[~far], value[~far]))
-            if sum(len(w[0]) for w in self.waiting) > most_waiting:
+            row, other, value = row[good], node[met.indices[good]], np.rint(met.data[good].astype(float) * 1e6)
+            near = (value >= LEAST_COSINE * 1e6) & (other != self.first + row)
+            row, other, far = (x[near].astype(np.uint64) for x in (row, other, 1_000_001 - np.minimum(value, 1_000_001)))
+            self.waiting.append(row << self.of_row | far << self.of_other | other)
+            if sum(map(len, self.waiting)) > 500_000 + len(self.kept):
                 self._choose()
 
     def _choose(self) -> None:
         """The nearest of those kept and those waiting; what is farther than the last of them needs no second look."""
-        row, other, value = (np.concatenate(parts) for parts in zip((self.row, self.other, self.value), *self.waiting))
-        self.waiting = []
-        order = np.lexsort((other, -value, row))
-        row = row[order]
-        place = np.arange(len(row)) - np.searchsorted(row, row)
-        kept, last = order[place < self.most], place == self.most - 1
-        self.least[row[last]] = value[order][last]
-        self.row, self.other, self.value = row[place < self.most], other[kept], value[kept]
+        codes = np.sort(np.concatenate([self.kept, *self.waiting]))
+        row = (codes >> self.of_row).astype(np.int64)
+        place = np.arange(len(row)) - np.searchsorted(row, np.arange(self.n))[row]
+        last = codes[place == self.most - 1]
+        self.least[(last >> self.of_row).astype(np.int64)] = (1_000_001 - (last >> self.of_other & np.uint64((1 << 20) - 1)).astype(float)) / 1e6
+        self.kept, self.waiting = codes[place < self.most], []
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """(new node, node), new nodes ascending, the nearest first."""
         self._choose()
-        return self.first + self.row, self.other
+        mask = (np.uint64(1) << self.of_other) - np.uint64(1)
+        return self.first + (self.kept >> self.of_row).astype(np.int64), (self.kept & mask).astype(np.int64)
 
 
 def same_value(key: np.ndarray, moment: np.ndarray, fresh: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -183,8 +186,14 @@ def unique_pairs(found: list[tuple[np.ndarray, np.ndarray]], informative: np.nda
     low, high = np.minimum(i, j), np.maximum(i, j)
     keep = informative[low] & informative[high] & (low != high) & (high >= new)
     n = np.int64(len(informative))
-    code = np.unique(low[keep] * n + high[keep])
+    code = distinct(low[keep] * n + high[keep])
     return code // n, code % n
+
+
+def distinct(codes: np.ndarray) -> np.ndarray:
+    """The different numbers, ascending; by sorting, which is several times faster than NumPy's hashing here."""
+    codes = np.sort(codes)
+    return codes[np.concatenate([[True], codes[1:] != codes[:-1]])] if len(codes) else codes
 
 
 def local_scale(i: np.ndarray, j: np.ndarray, cosine: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -205,27 +214,25 @@ def low_high(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(a, b), np.maximum(a, b)
 
 
-def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 20_000) -> dict[str, np.ndarray]:
+def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 10_000) -> dict[str, np.ndarray]:
     """Inner products of the nodes' values over the features that both of a pair have: name -> `(len(i),)`; `_turned`: those of (j, i)."""
-    out = {name: np.zeros(len(i)) for name in (*INNER, *OUTER, *(f"{name}_turned" for name in OUTER))}
+    names = list(corpus.values)
+    inner, x, y = ([names.index(n) for n in wanted] for wanted in (INNER, *zip(*OUTER.values())))
+    left, right = np.array([*inner, *x, *y]), np.array([*inner, *y, *x])
     numbers, start = np.arange(1, len(corpus.column) + 1, dtype=np.int32), corpus.start.astype(np.int32)
     where = sparse.csr_matrix((numbers, corpus.column, start), shape=(corpus.n, WIDTH))
     mark = sparse.csr_matrix((np.ones_like(numbers), corpus.column, start), shape=(corpus.n, WIDTH))
-    for x in (where, mark):
-        x.has_canonical_format = True
+    for matrix in (where, mark):
+        matrix.has_canonical_format = True
+    made = np.zeros((len(i), len(INNER) + 2 * len(OUTER)))
     for begin in range(0, len(i), chunk):
         at = slice(begin, begin + chunk)
         met = where[i[at]].multiply(mark[j[at]]).tocsr()
-        one, two = met.data - 1, mark[i[at]].multiply(where[j[at]]).tocsr().data - 1
-        start = met.indptr.astype(np.int64)
-        for name in INNER:
-            v = corpus.values[name]
-            out[name][at] = in_row_sums(v[one] * v[two], start)
-        for name, (x, y) in OUTER.items():
-            v, w = corpus.values[x], corpus.values[y]
-            out[name][at] = in_row_sums(v[one] * w[two], start)
-            out[f"{name}_turned"][at] = in_row_sums(v[two] * w[one], start)
-    return out
+        one, two = corpus.table[met.data - 1], corpus.table[mark[i[at]].multiply(where[j[at]]).tocsr().data - 1]
+        each = one.take(left, axis=1)
+        each *= two.take(right, axis=1)
+        made[at] = sparse.csr_matrix((np.ones(len(each), np.float32), np.arange(len(each)), met.indptr), shape=(met.shape[0], len(each))) @ each
+    return dict(zip((*INNER, *OUTER, *(f"{name}_turned" for name in OUTER)), made.T))
 
 
 def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: Scale | None = None) -> tuple[np.ndarray, Scale]:

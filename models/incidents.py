@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from models.incident_corpus import Corpus, Nodes, light, texts_of
 from models.incident_groups import components, group, merge_groups, unscored_pairs
 from models.incident_night import Night
-from models.incident_pairs import candidates, column_evidence, graph_features, log_odds, pair_features, probability
+from models.incident_pairs import candidates, column_evidence, distinct, graph_features, log_odds, pair_features, probability
 from models.incident_sessions import sessions
 from models.incident_texts import Shelf, Texts
 from models.incident_titles import incident_title
@@ -145,9 +145,11 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         i, j = night.candidates()
         if not len(i):
             return unit
-        corpus, (x, y) = night.corpus(np.union1d(i, j)), local_places(np.union1d(i, j), i, j)
+        met = distinct(np.concatenate([i, j]))
+        corpus, (x, y) = night.corpus(met), local_places(met, i, j)
         odds = log_odds("first", pair_features(corpus, x, y)[0]) + column_evidence(corpus, x, y)
         likely = probability(odds) >= self.complete_cut
+        del corpus
         # the likely neighbours' fellow members are looked at too, at most `complete_most` of an incident
         unit_of_node = np.full(night.n, np.iinfo(np.int64).max)
         np.minimum.at(unit_of_node, night.of, unit)
@@ -161,7 +163,7 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         inside = np.isin(i, local) & np.isin(j, local)
         mine, n = unit_of_node[local], np.int64(len(local))
         x, y = local_places(local, i[inside], j[inside])
-        pairs = np.union1d(x * n + y, fellow_pairs(mine, unit_of_node[i[likely]], unit_of_node[j[likely]]))
+        pairs = distinct(np.concatenate([x * n + y, fellow_pairs(mine, unit_of_node[i[likely]], unit_of_node[j[likely]])]))
         a, b, p = self._score(night.corpus(local), pairs // n, pairs % n)
         units, code = np.unique(mine, return_inverse=True)
         final = merge_groups(np.bincount(code), code[a], code[b], p, self.cut)
