@@ -22,7 +22,7 @@ FORM = "%Y-%m-%d %H:%M:%S"
 
 def history(folder: Path, records: int, n_files: int) -> list[Path]:
     """CSV files of as many months before NIGHT, the records spread over their days."""
-    _, night = files(folder, new=60_000)
+    _, night = files(folder)
     day = pl.read_csv(night, infer_schema=False)
     paths, done = [], 0
     for i in range(n_files):

@@ -55,11 +55,10 @@ def month_of(base: pl.DataFrame, days: Sequence[date], daily: int) -> pl.DataFra
 def _day_of(base: pl.DataFrame, day: date, daily: int) -> pl.DataFrame:
     random = np.random.default_rng(day.toordinal())
     n = random.poisson(daily)
-    drawn = base[random.integers(base.height, size=n)]
+    drawn = base[np.sort(random.integers(base.height, size=n))]
     rare = np.minimum(random.zipf(1.3, size=n), RARE_PROBLEMS)
     code = pl.when(pl.Series(random.random(n) < RARE_SHARE)).then(pl.lit(f"{SOURCE}:rare") + pl.Series(rare).cast(pl.String)).otherwise("problem_code")
     at = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=8)
-    created = pl.Series(np.sort(random.integers(0, 86_400, size=n))).cast(pl.Int64)
     number = pl.lit(f"8{day:%Y%m%d}") + pl.int_range(n).cast(pl.String).str.zfill(10)
     alone = pl.Series(random.random(n) < ALONE)
     matter = pl.concat_str(pl.lit(f"i{day.toordinal() // 7}"), "problem_code", "fine_place", pl.Series(random.integers(daily // 200 + 1, size=n)).cast(pl.String),
@@ -67,7 +66,7 @@ def _day_of(base: pl.DataFrame, day: date, daily: int) -> pl.DataFrame:
     later = {c: pl.lit(None, drawn.schema[c]).alias(c) for c in LATER}
     rows = drawn.with_columns(
         **later, source_record_id=number, record_id=pl.lit(f"{SOURCE}:") + number, row_hash=pl.lit("h") + number, status=pl.lit("open"),
-        created_at=(pl.lit(at, MOMENT) + pl.duration(seconds=created)), local_date=pl.lit(day), source_updated_at=pl.lit(None, MOMENT),
+        created_at=pl.lit(at, MOMENT) + (pl.col("created_at") - pl.col("created_at").dt.offset_by("8h").dt.truncate("1d").dt.offset_by("-8h")), local_date=pl.lit(day), source_updated_at=pl.lit(None, MOMENT),
         due_at=pl.lit(None, MOMENT), problem_code=code, content=pl.col("content") + pl.lit("编") + number)
     # As the clerk typed it: the texts of one day differ from those of the next.
     rows = rows.with_columns(pl.when(alone).then(None).otherwise(matter).alias("incident_id"), pl.col("caller_key") + pl.lit(str(day.toordinal() % 97)))
@@ -151,7 +150,7 @@ def night_after(folder: Path, night: Path, days: int, daily: int) -> tuple[dict[
     house = House.open(Settings(home=home, secret="bench"))
     row = house.warehouse.read("run").filter(pl.col("run_date") == NIGHT).row(-1, named=True)
     house.warehouse.close()
-    print(f"after {days} days: {row['outcome']}, {row['rows_read']} rows, {row['n_warnings']} warnings", flush=True)
+    print(f"after {days} days: {row['outcome']}, {row['rows_read']} rows, {row['n_warnings']} warnings, {row['reasons']}", flush=True)
     return json.loads(row["stages"]) if isinstance(row["stages"], str) else row["stages"], peak
 
 
@@ -162,7 +161,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _, night = files(folder)
+        # All of a day: a file that ends in the afternoon would be withheld.
+        _, night = files(folder, new=10**6)
         told = {int(d): night_after(folder, night, int(d), given.daily) for d in given.days.split(",")}
     stages = list(dict.fromkeys(s for taken, _ in told.values() for s in taken))
     print("days".ljust(10) + "".join(s.rjust(10) for s in (*stages, "sum", "MiB")))
