@@ -2,7 +2,8 @@
 import runpy
 import sys
 
-BENCHES = ("benchmarks.bench_night", "benchmarks.bench_history", "benchmarks.bench_years", "benchmarks.bench_linking", "benchmarks.bench_surges")
+BENCHES = ("benchmarks.bench_night", "benchmarks.bench_history", "benchmarks.bench_years", "benchmarks.bench_backfill",
+           "benchmarks.bench_linking", "benchmarks.bench_surges")
 
 
 def main() -> None:

@@ -24,7 +24,9 @@ from flows.intake import Delivery, take_in
 from flows.night import RECORD_ROW
 from flows.places import places_of
 from flows.running import House
+from flows.version import weisu_version
 from transforms.canonical import LATER, MOMENT
+from warehouse.journal import WORKED
 from warehouse.lake import COUNTS, REVISIONS
 from warehouse.publication import LakeWrite, Publication, Write
 from warehouse.settings import Settings
@@ -86,13 +88,20 @@ def write_history(house: House, base: pl.DataFrame, days: int, daily: int) -> No
         counts = rows.group_by("source_id", "problem_code", "fine_place", "coarse_place", pl.col("local_date").alias("date"), "known_at").agg(
             pl.len().cast(pl.Int64).alias("n")).select(list(COUNTS))
         warnings, behind = _warnings(rows, month)
-        lake = [LakeWrite("revisions", SOURCE, rows.select(list(REVISIONS))), LakeWrite("counts", SOURCE, counts)]
+        # The journal as the nights leave it, each day's known at its own as-of.
+        worked = rows.select(pl.col(c).cast(t) for c, t in WORKED.items()).with_columns(
+            pl.lit(False).alias("gone"), rows["known_at"].dt.offset_by("999999us").alias("known_at"), pl.lit(1, pl.Int64).alias("night_no"))
+        lake = [LakeWrite("revisions", SOURCE, rows.select(list(REVISIONS))), LakeWrite("counts", SOURCE, counts), LakeWrite("worked", SOURCE, worked)]
         writes = [Write("record", rows.select(RECORD_ROW)), Write("batch", _batches(month, daily, profile)), Write("warning", warnings),
                   Write("warning_record", behind), Write("series", _series(counts, watched, month))]
+        nights = [{"run_id": f"n{d}", "kind": "nightly", "run_date": d, "as_of": datetime(d.year, d.month, d.day, 15, 59, 59, 999_999, tzinfo=UTC), "outcome": "ok",
+                   "sources": [SOURCE], "version": weisu_version()} for d in month[:-1]]
+        if nights:
+            writes.append(Write("run", pl.DataFrame(nights, schema_overrides={"as_of": MOMENT})))
         end = datetime(month[-1].year, month[-1].month, month[-1].day, 15, 59, 59, 999_999, tzinfo=UTC)
         house.warehouse.publish(Publication(
             {"run_id": f"n{month[-1]}", "kind": "nightly", "run_date": month[-1], "as_of": end, "outcome": "ok", "sources": [SOURCE],
-             "rows_read": rows.height, "accepted": rows.height, "quarantined": 0, "unchanged": 0}, [w for w in writes if not w.is_empty], lake, known_to=end))
+             "version": weisu_version(), "rows_read": rows.height, "accepted": rows.height, "quarantined": 0, "unchanged": 0}, [w for w in writes if not w.is_empty], lake, known_to=end))
 
 
 def _months(days: Sequence[date]) -> Iterator[list[date]]:
