@@ -13,7 +13,9 @@ for name, value in {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_E
 
 # Tests run side by side, each worker's Prefect in a home of its own: two servers would wait for one database.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["PREFECT_HOME"] = str(Path(os.environ.get("PREFECT_HOME", ROOT / ".pytest_cache" / "prefect")) / worker)
+    home = Path(os.environ.get("PREFECT_HOME", ROOT / ".pytest_cache" / "prefect")) / worker
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["PREFECT_HOME"] = str(home)
 
 
 def shared(*parts: str) -> Path:
