@@ -56,6 +56,16 @@ def test_a_person_is_forgotten_everywhere(full):
     assert len(list(house.lake.folder.rglob("*.parquet"))) == house.read("lake_file").height and house.verify() == []
 
 
+def test_what_was_read_of_a_text_goes_with_its_record(full):
+    house, _ = full  # noqa: F811
+    kept = pl.DataFrame({"record_id": ["s:1", "s:2"], "entries": [[1], [2]]})
+    house.publish(Publication(run={"run_id": "r2", "kind": "nightly", "as_of": D1, "run_date": D1.date(), "outcome": "ok"},
+                              lake=[LakeWrite("link_texts_1", "s", kept, "2026-06-01")]))
+    assert house.dataset("link_texts_1", since=date(2026, 6, 2)).collect().is_empty()
+    house.purge("p1", D1, caller_key=WHO)
+    assert house.dataset("link_texts_1", since=date(2026, 6, 1)).collect()["record_id"].to_list() == ["s:2"]
+
+
 def test_who_was_purged_does_not_come_in_again(full):
     house, _ = full  # noqa: F811
     again = revisions({"record_id": "s:1", "caller_key": WHO}, {"record_id": "s:2", "caller_key": "other"}, {"record_id": "s:9"})
