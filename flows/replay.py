@@ -1,12 +1,11 @@
 """A stretch of days of one place, replayed in a house of its own under `$WEISU_HOME/replay/`: one worker's part of a backfill."""
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import blake2b
 from pathlib import Path
-from time import perf_counter
 
 import polars as pl
 from rich.console import Console
@@ -16,7 +15,7 @@ from flows.classify import STATE
 from flows.dates import end_of, now
 from flows.night import Tonight, made_at_once, window_start, work_place
 from flows.places import Place
-from flows.running import House
+from flows.running import House, timed
 from flows.settle import touched_records
 from flows.version import weisu_version
 from warehouse.publication import Publication
@@ -44,14 +43,9 @@ class Replay:
     stretch: Stretch
     stages: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> AbstractContextManager[None]:
         """Adds what this took to the stage's seconds."""
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - began
+        return timed(self.stages, name)
 
     @property
     def folder(self) -> Path:

@@ -1,7 +1,7 @@
 """One run: its lock, its row in the run log, the time its stages took."""
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -46,6 +46,16 @@ class House:
             keys.check(connection, self.settings.key, now())
 
 
+@contextmanager
+def timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    """Adds what this took to the stage's seconds."""
+    began = perf_counter()
+    try:
+        yield
+    finally:
+        stages[name] = stages.get(name, 0.0) + perf_counter() - began
+
+
 @dataclass
 class Run:
     """A run that is going on. `row` holds columns of the run log."""
@@ -67,14 +77,9 @@ class Run:
         """Where rows are kept that are too many to hold; gone when the run ends."""
         return Aside(self.house.warehouse.lake.aside(self.run_id), self.house.settings.slice_rows)
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> AbstractContextManager[None]:
         """Adds what this took to the stage's seconds."""
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - began
+        return timed(self.stages, name)
 
     def ended(self, outcome: str, **columns: Any) -> dict[str, Any]:
         """The run's row as it ends: stages, seconds and version filled in."""
