@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/weisu demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not bench"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e and not bench"
 
 lint: $(READY)
 	$(BIN)/ruff check .
