@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from flows import cli, nightly
 from flows.messages import EXIT
 from flows.running import Run
-from warehouse import bulk, lake, landing, rewriting, store
+from warehouse import bulk, lake, landing, objects, rewriting, store
 from warehouse.settings import Settings
 
 _forks = multiprocessing.get_context("forkserver")
@@ -78,7 +78,7 @@ BEFORE_COMMIT: dict[str, Callable[[], None]] = {
     **{stage: entering(stage) for stage in ("land", "read", "validate", "revise", "gate", "known", "classify", "link", "count", "detect", "warn")},
     "publish": lambda: before(store.Warehouse, "publish"),
     "half the lake files written": lambda: before(lake.Lake, "_write", 2),
-    "lake files noted": lambda: after(lake, "write_whole"),
+    "lake files noted": lambda: after(objects.Folder, "write"),
     "lake files in place": lambda: before(store, "name_files"),
     "half the tables": lambda: before(bulk, "write", 4),
     "before the commit": lambda: before(store, "_set_run", when=ends),

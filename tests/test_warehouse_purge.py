@@ -112,12 +112,12 @@ def test_any_dataset_of_records_and_callers_is_purged_and_given_the_new_key(full
     house, _ = full  # noqa: F811
     worked = pl.DataFrame({"record_id": ["s:1", "s:2", "s:4"], "caller_key": [WHO, "other", None], "incident_id": ["i", "i", "j"],
                            "local_date": [date(2026, 6, 1)] * 3})
-    house.publish(Publication({"run_id": "r2", "kind": "nightly", "outcome": "ok"}, lake=[LakeWrite("worked", "place", worked)]))
+    house.publish(Publication({"run_id": "r2", "kind": "nightly", "outcome": "ok"}, lake=[LakeWrite("any", "place", worked)]))
     house.purge("p1", D1, caller_key=WHO)
-    assert house.dataset("worked").collect().rows() == worked.rows()[1:]
+    assert house.dataset("any").collect().rows() == worked.rows()[1:]
     links = pl.DataFrame([("caller", "other", "another")], schema=LINKS, orient="row")
     counts = rotate(house, "k1", D1, b"a new key", links, {"reason": "", "n_files": 0, "n_files_gone": 0})
     assert counts == {"n_linked": 1, "n_unlinked": 0, "n_forgotten": 1}
-    assert house.dataset("worked").collect()["caller_key"].to_list() == ["another", None]
+    assert house.dataset("any").collect()["caller_key"].to_list() == ["another", None]
     assert house.read("record")["caller_key"].to_list() == ["another"] == house.latest(pl.Series(["s:2"]))["caller_key"].to_list()
     assert house.read("record")["row_hash"][0] != "s:2#1" and house.verify() == []
