@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export GX_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: demo test lint typecheck imports format check bench e2e serve deploy lock clean
+.PHONY: demo test long lint typecheck imports format check bench e2e serve deploy lock clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv
@@ -19,7 +19,10 @@ demo: $(READY)
 	$(BIN)/weisu demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e and not bench"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e and not bench and not long"
+
+long: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 lint: $(READY)
 	$(BIN)/ruff check .

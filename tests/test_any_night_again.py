@@ -7,6 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from tests.streams import FIRST, last_rows, night_file
 
+pytestmark = pytest.mark.long
 DAYS = [FIRST + timedelta(days=n) for n in range(60)]
 #: On this morning the source gives the file of the morning before again, and the night is withheld.
 REPEATED = DAYS[25]

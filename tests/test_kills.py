@@ -12,7 +12,7 @@ from tests.dying import AFTER_COMMIT, BEFORE_COMMIT, counter, dies_at, night
 from tests.engines import ENGINES
 from warehouse.store import STORED
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 KILLED = -signal.SIGKILL
 #: On PostgreSQL a moment stands for those that differ in nothing that reaches the database.
 BOTH = {"land", "lake files in place", "half the tables", "before the commit", "after the commit", "compacted files in place", "taken away"}
