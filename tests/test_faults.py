@@ -11,7 +11,7 @@ from tests.engines import ENGINES
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 FULL, AWAY, LOST = "没有空间了", "无法连接、中途断开，或一直被占用", "持有运行锁的会话"
 #: What goes wrong, what is said of it, and how the run log has it: None where the database could not even be told.
 FAULTS = {

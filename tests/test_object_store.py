@@ -17,6 +17,8 @@ from warehouse.publication import LakeWrite, Publication
 from warehouse.settings import Settings, SettingsError
 from warehouse.store import Warehouse
 
+pytestmark = pytest.mark.long
+
 NOON = at("2026-06-01 12:00")
 
 

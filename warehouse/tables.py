@@ -120,7 +120,7 @@ quarantine = sa.Table(
     *columns(LINEAGE),
     sa.Column("first_seen", Date, nullable=False), sa.Column("known_at", Moment), sa.Column("replayed_on", Date),
     sa.Column("run_id", Text),
-    sa.Index(None, "source_id", "first_seen"),
+    sa.Index(None, "source_id", "first_seen"), sa.Index(None, "first_seen"),
 )
 
 # ---- what the models keep ---------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def _metric(*head: sa.Column) -> list:
 
 
 notice = sa.Table("notice", metadata, *_notice(), sa.Column("run_id", Text, nullable=False), sa.Index(None, "raised_on"))
-metric = sa.Table("metric", metadata, *_metric(), sa.Column("run_id", Text))
+metric = sa.Table("metric", metadata, *_metric(), sa.Column("run_id", Text), sa.Index(None, "as_of"))
 
 # ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
 

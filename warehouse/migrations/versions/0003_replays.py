@@ -1,4 +1,4 @@
-"""What a replay said of records, notices and metrics, beside its warnings and series."""
+"""What a replay said of records, notices and metrics, beside its warnings and series; a day's metrics and quarantined rows are found by index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -61,8 +61,12 @@ def upgrade() -> None:
         sa.Column("as_of", types.Moment(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "metric", "period_start", "period_end", "grain", "key", name="pk_replay_metric"),
     )
+    op.create_index("ix_metric_as_of", "metric", ["as_of"])
+    op.create_index("ix_quarantine_first_seen", "quarantine", ["first_seen"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_quarantine_first_seen", table_name="quarantine")
+    op.drop_index("ix_metric_as_of", table_name="metric")
     for table in ("replay_metric", "replay_notice", "replay_record"):
         op.drop_table(table)
