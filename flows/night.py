@@ -67,7 +67,8 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     work = Work()
     with tonight.step("classify"):
         rows = _carried(_classified(place.with_places(touched), before, place), before) if made is None else _as_made(place.with_places(touched), before, made)
-        recent = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
+        recent, taken_over = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
+        work.lake += taken_over
         window = Window(house, touched.select("record_id", *TEXTS))
         rows = _found(rows, recent, window, place, tonight, work) if made is None else rows
     with tonight.step("link"):

@@ -1,13 +1,14 @@
 """The open window: the records that a night looks at though they are not new. Light by default; texts are read of those that need them."""
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
 from flows.places import Place
 from transforms.entities import normalise_respondent
-from warehouse.journal import WORKED
+from warehouse.journal import WORKED, told_writes, worked_writes
+from warehouse.publication import LakeWrite
 from warehouse.store import Warehouse
 
 #: What the night knows of every record of the window.
@@ -33,10 +34,24 @@ class Window:
         return light.join(self.texts(light["record_id"]), on="record_id", how="left", maintain_order="left")
 
 
-def earlier_records(house: Warehouse, place: Place, since: date, as_of, without: pl.Series) -> pl.DataFrame:
-    """What earlier nights made of the records of a local date from `since` on, but for those named: columns `LIGHT`, by record_id."""
-    rows = house.worked(as_of, place.sources, since).collect()
-    return rows.join(pl.DataFrame({"record_id": without}, schema={"record_id": pl.String}), on="record_id", how="anti").sort("record_id")
+def earlier_records(house: Warehouse, place: Place, since: date, as_of: datetime, without: pl.Series) -> tuple[pl.DataFrame, list[LakeWrite]]:
+    """What earlier nights made of the records of a local date from `since` on, but for those named: columns `LIGHT`, by record_id; and what is to be
+    written into the journal where nights before it was kept left none."""
+    rows, writes = (house.worked(as_of, place.sources, since).collect(), []) if house.keeps("worked", place.sources) else _taken_over(house, place)
+    rows = rows.filter(pl.col("local_date") >= since)
+    return rows.join(pl.DataFrame({"record_id": without}, schema={"record_id": pl.String}), on="record_id", how="anti").sort("record_id"), writes
+
+
+def _taken_over(house: Warehouse, place: Place) -> tuple[pl.DataFrame, list[LakeWrite]]:
+    """A place's records and warnings as its last night left them in the tables, and the same for the journal; nothing of a place without a night."""
+    slots = {f"s{i}": s for i, s in enumerate(place.sources)}
+    rows = house.read(f"select {', '.join(LIGHT)} from record where worked_revision is not null and source_id in ({', '.join(':' + s for s in slots)})", **slots)
+    if rows.is_empty():
+        return pl.DataFrame(schema=WORKED), []
+    last = house.last_night(place.sources).sort("as_of").row(-1, named=True)
+    warnings = house.read("warning").filter(pl.col("source_ids").list.set_intersection(list(place.sources)).list.len() > 0)
+    behind = house.read("warning_record").join(warnings.select("warning_id"), on="warning_id", how="semi")
+    return rows, [*worked_writes(rows, rows.clear(), last["as_of"], 0), *told_writes(place.key, warnings, behind, last["run_date"], last["as_of"], 0)]
 
 
 def with_respondent_keys(records: pl.DataFrame) -> pl.DataFrame:

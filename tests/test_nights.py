@@ -166,6 +166,30 @@ def test_nights_go_forward(home, board, tmp_path):
         state.result()
 
 
+def test_a_house_whose_nights_kept_no_journal_goes_on_as_one_that_did(home, board, tmp_path, monkeypatch):
+    import sqlalchemy as sa
+
+    from flows.running import House
+    monkeypatch.setenv("WEISU_DATABASE_URL", "")
+    more = messages(NIGHT, 2, seed=4, matter_from=NIGHT, matter_n=3).with_columns(("9" + pl.col("留言编号")).alias("留言编号"))
+    files = workbook(board, tmp_path / "a.xlsx"), workbook(more, tmp_path / "b.xlsx")
+    said = []
+    for forgetful in (False, True):
+        monkeypatch.setenv("WEISU_HOME", str(tmp_path / f"house{forgetful}"))
+        night(files[0])
+        house = House.open()
+        if forgetful:
+            with house.warehouse.engine.begin() as connection:
+                connection.execute(sa.text("delete from lake_file where dataset in ('worked', 'warnings', 'warning_records')"))
+        night(files[1], day=date(2026, 6, 1))
+        as_of = house.warehouse.read("select max(as_of) as as_of from run where kind = 'nightly'")["as_of"][0]
+        kept = house.warehouse.worked(as_of).select("record_id", "incident_id", "problem_code").sort("record_id").collect().rows()
+        told = house.warehouse.told(as_of, "message_board")
+        house.warehouse.close()
+        said.append((tables(), kept, [f.rows() for f in told]))
+    assert said[0] == said[1] and len(said[0][1]) == board.height + more.height
+
+
 @on_both_engines
 def test_a_backfill_replays_beside_the_live_tables(home, board, tmp_path):
     night(workbook(board, tmp_path / "a.xlsx"))

@@ -64,7 +64,7 @@ def forget_replays(warehouse: Warehouse) -> None:
     shutil.rmtree(warehouse.home / "replay", ignore_errors=True)
 
 
-def compact(warehouse: Warehouse, run_id: str, at_least: int = 16, datasets: Sequence[str] = ("revisions", "counts", "worked")) -> int:
+def compact(warehouse: Warehouse, run_id: str, at_least: int = 16, datasets: Sequence[str] = tuple(SCHEMAS)) -> int:
     """Makes one file of each partition that has `at_least` files; returns how many files fewer there are.
 
     No row changes, so no reader sees a difference; cost is bounded by the partitions that grew. To be called under the lock.

@@ -276,6 +276,12 @@ class Warehouse:
         last = last_of(rows, "record_id", [*WORKED, "gone"]).filter(~pl.col("gone")).drop("gone")
         return last if since is None else last.filter(pl.col("local_date") >= since)
 
+    def keeps(self, dataset: str, sources: Sequence[str]) -> bool:
+        """Whether the lake has a file of a dataset for one of these sources."""
+        with self.engine.connect() as connection:
+            return bool(connection.execute(sa.select(tables.lake_file.c.path).where(
+                tables.lake_file.c.dataset == dataset, tables.lake_file.c.source_id.in_(list(sources))).limit(1)).first())
+
     def told(self, as_of: datetime, place: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The warnings of a place as the nights known at `as_of` left them, and their records (columns of the tables but run_id)."""
         rows, records = (self.dataset(name, as_of, [place]).filter(pl.col("known_at") <= as_of) for name in ("warnings", "warning_records"))
