@@ -14,7 +14,8 @@ _USAGE = ("there", "none", "lived_in")
 
 
 def back_up(settings: Settings, to: Path, earlier: Path | None, as_json: bool) -> int:
-    """Writes a backup; exit status 1 where the lake is damaged."""
+    """Writes a backup; exit status 1 where the lake is damaged. Raises BadUsage where lake or landing lie in a bucket."""
+    _of_folders(settings)
     house = House.open(settings)
     try:
         with house.warehouse.lock("backup"):
@@ -34,7 +35,8 @@ def back_up(settings: Settings, to: Path, earlier: Path | None, as_json: bool) -
 
 
 def bring_back(settings: Settings, source: Path, replace: bool, as_json: bool) -> int:
-    """Restores a backup; exit status 1 where it can't be, with the house as it was."""
+    """Restores a backup; exit status 1 where it can't be, with the house as it was. Raises BadUsage where lake or landing lie in a bucket."""
+    _of_folders(settings)
     house = House.open(settings)
     at = now()
     try:
@@ -54,6 +56,11 @@ def bring_back(settings: Settings, source: Path, replace: bool, as_json: bool) -
         return _refused(error, settings.lang)
     finally:
         house.warehouse.close()
+
+
+def _of_folders(settings: Settings) -> None:
+    if settings.has_bucket:
+        raise BadUsage(say("backup.bucket", settings.lang))
 
 
 def _shown(manifest: dict) -> dict:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from flows.cli import run as cli
+from flows.messages import BadUsage
 from tests.boards import workbook
 from tests.engines import ENGINES, house, ready_house  # noqa: F401
 from tests.houses import NIGHTS, board, enter, lived, night, opened, tables, upto  # noqa: F401
@@ -95,3 +96,12 @@ def test_a_backup_of_an_older_schema_comes_back_at_the_newest(house, tmp_path): 
     (kept / "manifest.json").write_text(json.dumps({**manifest, "schema": "9999", "files": files}))
     with pytest.raises(BackupError, match="newer"):
         restore(house, kept, "restore-2", replace=True)
+
+
+def test_a_house_in_a_bucket_is_refused_before_anything_is_written(tmp_path):
+    from flows.keeping import back_up, bring_back
+    settings = Settings(home=tmp_path / "home", database_url="", secret="s", lake_url="s3://nowhere/lake")
+    for act in (lambda: back_up(settings, tmp_path / "to", None, False), lambda: bring_back(settings, tmp_path / "to", False, False)):
+        with pytest.raises(BadUsage, match="weisu backup"):
+            act()
+    assert not list(tmp_path.iterdir())

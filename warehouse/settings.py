@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         return make_url(self.url).render_as_string(hide_password=True)
 
     @property
+    def has_bucket(self) -> bool:
+        """Whether lake or landing lie in an object store rather than in a folder."""
+        return any(url and not url.startswith("file:") for url in (self.lake_url, self.landing_url))
+
+    @property
     def is_sqlite(self) -> bool:
         return self.url.startswith("sqlite")
 
