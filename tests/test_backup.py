@@ -13,6 +13,7 @@ from tests.engines import ENGINES, house, ready_house  # noqa: F401
 from tests.houses import NIGHTS, board, enter, lived, night, opened, tables, upto  # noqa: F401
 from tests.lake_rows import at, revisions, store
 from warehouse.backup import BackupError, backup, restore
+from warehouse.settings import Settings
 
 
 @pytest.mark.parametrize("into", ENGINES)
