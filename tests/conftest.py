@@ -3,13 +3,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 for name, value in {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
-                    "PREFECT_LOGGING_LEVEL": "WARNING", "WEISU_SECRET": "test-secret"}.items():
+                    "PREFECT_LOGGING_LEVEL": "WARNING", "WEISU_SECRET": "test-secret", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "600"}.items():
     os.environ.setdefault(name, value)
+
+# How long an example takes says something about the machine, nothing about the code.
+settings.register_profile("weisu", deadline=None)
+settings.load_profile("weisu")
 
 # Tests run side by side, each worker's Prefect in a home of its own: two servers would wait for one database.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
