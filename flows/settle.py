@@ -173,7 +173,7 @@ def touched_records(house: Warehouse, revisions: pl.DataFrame, as_of: datetime, 
     current = current.join(first, on="record_id", how="left", maintain_order="left").with_columns(
         pl.coalesce("_known", "_first").alias("first_known_at")).drop("_was", "_known", "_first")
     if unworked:
-        idle = _unworked(house, sources).filter(~pl.col("record_id").is_in(current["record_id"].implode()))
+        idle = house.unworked(sources).sort("record_id").filter(~pl.col("record_id").is_in(current["record_id"].implode()))
         if idle.height:
             stored = pl.concat([stored, idle]).unique("record_id", keep="first", maintain_order=True)
             again = idle.with_columns(pl.col("flags").list.eval(pl.struct(
@@ -201,11 +201,6 @@ def ingested_rows(place: Place, touched: pl.DataFrame, run_id: str) -> pl.DataFr
     flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
     rows = place.with_places(touched).with_columns(flags.alias("flags"), pl.lit(run_id).alias("run_id"))
     return rows.select(*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "flags", "run_id", *LINEAGE)
-
-
-def _unworked(house: Warehouse, sources: Sequence[str]) -> pl.DataFrame:
-    ids = house.read("select record_id, source_id from record where worked_revision is null or worked_revision < revision_no")
-    return house.records(ids.filter(pl.col("source_id").is_in(list(sources)))["record_id"])
 
 
 def batch_writes(run: Run, settled: Settled) -> tuple[list[Write], list[LakeWrite]]:
