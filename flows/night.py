@@ -18,7 +18,7 @@ from policy.catalogue import say
 from policy.matters import several_callers
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.canonical import LINEAGE, RECORD
-from transforms.counts import count_changes
+from transforms.counts import CELL, count_changes, small, summed
 from transforms.matters import MEMBER, SIGNAL, find_matters
 from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
@@ -119,8 +119,9 @@ def window_start(place: Place, day: date) -> date:
 
 
 def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight) -> Detection:
-    quiet = counts.filter(pl.col("source_id").is_in(list(tonight.quiet)) & (pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)))
-    cells = cells_tonight(counts, place, tonight.day, quiet.select("problem_code", "fine_place", "coarse_place").unique())
+    late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
+    quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
+    cells = cells_tonight(counts, place, tonight.day, quiet)
     budget = tonight.settings
     return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week, budget.per_series, tonight.quiet)
 
@@ -221,11 +222,18 @@ def _record_rows(rows: pl.DataFrame, run_id: str) -> pl.DataFrame:
 
 
 def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
+    """The counts of the days that detectors look back over, tonight's changes in them: (*CELL, n Int32), in no order, names as categories: of years
+    of cells the same few names would be most of the memory."""
     since = tonight.day - timedelta(days=LOOK_BACK)
-    stored = house.counts(tonight.as_of, since, place.sources)
-    cell = ["source_id", "problem_code", "fine_place", "coarse_place", "date"]
-    new = changes.filter((pl.col("known_at") <= tonight.as_of) & (pl.col("date") >= since)).select(*cell, pl.col("n").cast(pl.Int64))
-    return pl.concat([stored.select(*cell, "n"), new]).group_by(cell).agg(pl.col("n").sum()).filter(pl.col("n") != 0).sort(cell)
+    new = changes.filter((pl.col("known_at") <= tonight.as_of) & (pl.col("date") >= since)).select(*CELL, pl.col("n").cast(pl.Int64))
+    month = ["source_id", pl.col("date").dt.strftime("%Y-%m").alias("month")]
+    mine = dict(iter(new.group_by(month)))
+    parts = []
+    for stored in house.counts_by_month(tonight.as_of, since, place.sources):
+        if stored.height:
+            more = mine.pop(stored.select(month).row(0), new.clear())
+            parts.append(small(summed(pl.concat([stored, more])) if more.height else stored))
+    return pl.concat([*parts, *(small(summed(part)) for part in mine.values())] or [small(new)])
 
 
 def _with_rules(found: Detection, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -384,9 +392,10 @@ def _past_observed(changes: pl.DataFrame, counts: pl.DataFrame, cells: pl.DataFr
     first = tonight.day - timedelta(days=tonight.settings.series_days)
     moved = changes.filter((pl.col("known_at") <= tonight.as_of) & pl.col("date").is_between(first, tonight.day - timedelta(days=1)))
     out = []
+    kept = counts.filter(pl.col("date") >= first).with_columns(pl.col("problem_code", "coarse_place", "fine_place").cast(pl.String))
     for level, by in (("fine", ["problem_code", "coarse_place", "fine_place"]), ("coarse", ["problem_code", "coarse_place"])):
         keyed = [c.filter(pl.col("coarse_place").is_not_null() & (pl.col("fine_place").is_not_null() if level == "fine" else pl.lit(True)))
-                 for c in (moved, counts)]
+                 for c in (moved, kept)]
         days = keyed[0].select(*by, "date").unique()
         now = keyed[1].join(days, on=[*by, "date"], how="right").group_by(*by, "date").agg(pl.col("n").sum().fill_null(0).alias("observed"))
         places = ["coarse_place", "fine_place"] if level == "fine" else ["coarse_place"]

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 
 from transforms.canonical import MOMENT
-from transforms.counts import count_changes, matrix
+from transforms.counts import CELL, count_changes, matrix, small, summed
 
 T1, T2 = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 9, tzinfo=UTC)
 SCHEMA = {"record_id": pl.String, "source_id": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String, "local_date": pl.Date,
@@ -46,3 +46,12 @@ def test_the_matrix_has_every_day_and_sums_sources():
     whole = matrix(counts, ["problem_code", "fine_place"], date(2026, 5, 1), date(2026, 5, 4))
     assert whole.series.rows() == [("p", "S"), ("q", None)]
     assert np.array_equal(whole.counts, [[3, 0], [0, 4], [1, 0], [0, 0]])
+
+
+def test_small_counts_of_single_months_make_the_same_matrix():
+    rows = [("s", f"p{i % 3}", ["西街", "东街", None][i % 3], "C", date(2026, 4 + i % 2, 1 + i % 5), i % 4 - 1) for i in range(60)]
+    counts = pl.DataFrame(rows, schema=[*CELL, "n"], orient="row")
+    months = [small(summed(part)) for _, part in counts.group_by(pl.col("date").dt.month())]
+    asked = ["problem_code", "fine_place"], date(2026, 4, 1), date(2026, 5, 9)
+    a, b = matrix(summed(counts), *asked), matrix(pl.concat(months), *asked)
+    assert a.series.equals(b.series) and a.counts.sum() > 20 and np.array_equal(a.counts, b.counts)

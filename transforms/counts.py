@@ -7,6 +7,8 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+#: Rows that are placed in a matrix at once.
+SLICE = 1_000_000
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 #: A cell is a problem in a place; its fine place lies in its coarse one.
 CELL = ("source_id", "problem_code", "fine_place", "coarse_place", "date")
@@ -42,6 +44,16 @@ def count_changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
             .sort(*CELL, "known_at"))
 
 
+def summed(counts: pl.DataFrame) -> pl.DataFrame:
+    """(*CELL, n): one row a cell, none that came to nothing."""
+    return counts.group_by(CELL).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
+
+
+def small(counts: pl.DataFrame) -> pl.DataFrame:
+    """The same counts in a third of the memory: names as Categorical, n as Int32."""
+    return counts.with_columns(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.Categorical), pl.col("n").cast(pl.Int32))
+
+
 @dataclass(frozen=True)
 class Matrix:
     """`counts` (n_periods, n_series) int32; `series` one row a series, in the columns' order; `days` the rows' dates."""
@@ -55,12 +67,12 @@ def matrix(counts: pl.DataFrame, by: Sequence[str], first: date, last: date) -> 
     """Counts (columns `by`, date, n) as a matrix of every day from `first` to `last`, series sorted by `by`."""
     n_days = (last - first).days + 1
     days = [first + timedelta(d) for d in range(n_days)]
-    summed = counts.filter(pl.col("date").is_between(first, last)).group_by(*by, "date").agg(pl.col("n").sum())
-    series = summed.select(*by).unique().sort(*by)
+    within = counts.filter(pl.col("date").is_between(first, last))
+    names = [pl.col(c).cast(pl.String) for c in by]
+    series = within.select(*by).unique().sort(*names)
     out = np.zeros((n_days, series.height), np.int32)
-    if series.height:
-        placed = summed.join(series.with_row_index("_j"), on=list(by), nulls_equal=True).with_columns(
-            (pl.col("date") - first).dt.total_days().alias("_i"))
-        out[placed["_i"].to_numpy(), placed["_j"].to_numpy()] = placed["n"].to_numpy()
-    return Matrix(days, series, np.maximum(out, 0))
-
+    for part in within.iter_slices(SLICE):
+        placed = part.join(series.with_row_index("_j"), on=list(by), nulls_equal=True).select(
+            "_j", "n", (pl.col("date") - first).dt.total_days().alias("_i"))
+        np.add.at(out, (placed["_i"].to_numpy(), placed["_j"].to_numpy()), placed["n"].to_numpy())
+    return Matrix(days, series.select(names), np.maximum(out, 0))

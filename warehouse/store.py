@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from transforms.canonical import MOMENT
+from transforms.counts import CELL
 from transforms.revisions import current_view
 from warehouse import bulk, keys, migrate, tables
 from warehouse.access import AccessLog
@@ -259,13 +260,18 @@ class Warehouse:
     def counts(self, as_of: datetime, since: date | None = None, sources: Sequence[str] | None = None) -> pl.DataFrame:
         """Records by source, problem, places and local date, as known at `as_of`: source_id, problem_code, fine_place,
         coarse_place, date, n (Int64, never 0), in this order."""
+        months = list(self.counts_by_month(as_of, since, sources))
+        return pl.concat(months).sort(CELL) if months else pl.DataFrame(schema={c: t for c, t in COUNTS.items() if c in CELL} | {"n": pl.Int64})
+
+    def counts_by_month(self, as_of: datetime, since: date | None = None, sources: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """`counts`, a month of a source at a time and in no order: years of them at once are many times the memory of what they come to."""
         with self.engine.connect() as connection:
             files = _files(connection, "counts", as_of, sources, since)
-        rows = self.lake.scan("counts", files["path"].to_list()).filter(pl.col("known_at") <= as_of)
-        if since is not None:
-            rows = rows.filter(pl.col("date") >= since)
-        cell = [c for c in COUNTS if c not in ("known_at", "n")]
-        return rows.group_by(cell).agg(pl.col("n").sum()).filter(pl.col("n") != 0).sort(cell).collect()
+        for _, month in files.sort("month", "source_id").group_by("month", "source_id", maintain_order=True):
+            rows = self.lake.scan("counts", month["path"].to_list()).filter(pl.col("known_at") <= as_of)
+            if since is not None:
+                rows = rows.filter(pl.col("date") >= since)
+            yield rows.group_by(CELL).agg(pl.col("n").sum().cast(pl.Int64)).filter(pl.col("n") != 0).collect()
 
     def worked(self, as_of: datetime, sources: Sequence[str] | None = None, since: date | None = None) -> pl.LazyFrame:
         """What the nights known at `as_of` made of each record (`journal.WORKED`), in no order; with `since`, of records of that local
