@@ -1,15 +1,18 @@
 """The list of a day, as dispatch staff read it: on the screen or in a file."""
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from flows.dates import yesterday
+from flows.dates import end_of, now, yesterday
 from flows.exports import export
 from flows.messages import tell
 from flows.running import House
+from policy.calendar import add_workdays
 from policy.catalogue import say
 from policy.levels import LEVELS
+from policy.lifecycle import OPEN
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
@@ -78,6 +81,43 @@ def show_warnings(settings: Settings, day: date | None, status: str | None, form
         runs = runs_of(house.warehouse, day)
         text = export(rows, form, output, settings.lang, header_of(runs, day), evidence_of(house.warehouse, rows),
                       series_of(house.warehouse, rows), notices_of(house.warehouse, day), runs, zone_of(house, day))
+        if text is not None:
+            print(text, end="")
+        if output is not None:
+            tell(say("list.written", settings.lang, path=output, n=rows.height))
+        return 0
+    finally:
+        house.warehouse.close()
+
+
+def due_list(house: House, which: str, days: int, at: datetime) -> pl.DataFrame:
+    """Rows of v_warnings that are open and `overdue` at a moment, or `due_soon` (within so many working days of it, today's end included), by due
+    date; or all `open` ones in their order of work."""
+    rows = house.warehouse.read(f"select v.* from v_warnings v join v_work w using (warning_id) where v.status in ({', '.join(repr(s) for s in OPEN)}) "
+                                "order by w.rank is null, w.rank, v.warning_id")
+    if which == "open":
+        return rows
+    if which == "overdue":
+        return rows.filter(pl.col("due_at") <= at).sort("due_at", "warning_id")
+    zone = ZoneInfo("Asia/Shanghai")
+    today = at.astimezone(zone).date()
+    last = (add_workdays(today, days) if days else today) + timedelta(days=1)
+    end = datetime.combine(last, time(), zone)
+    return rows.filter((pl.col("due_at") > at) & (pl.col("due_at") < end)).sort("due_at", "warning_id")
+
+
+def show_due(settings: Settings, which: str, days: int, day: date | None, form: str, output: Path | None) -> int:
+    """Prints or writes open warnings by their clocks, as of now or the end of a day."""
+    house = House.open(settings)
+    try:
+        at = now() if day is None else end_of(day, "Asia/Shanghai")
+        rows = due_list(house, which, days, at)
+        if rows.is_empty():
+            tell(say("list.none_due", settings.lang))
+        last = day_of_list(house, None)
+        runs = runs_of(house.warehouse, last)
+        text = export(rows, form, output, settings.lang, header_of(runs, last), evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), None, runs,
+                      zone_of(house, last))
         if text is not None:
             print(text, end="")
         if output is not None:
