@@ -1,5 +1,5 @@
 """The list of a day, as dispatch staff read it: on the screen or in a file."""
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -102,7 +102,7 @@ def due_list(house: House, which: str, days: int, at: datetime) -> pl.DataFrame:
     zone = ZoneInfo("Asia/Shanghai")
     today = at.astimezone(zone).date()
     last = (add_workdays(today, days) if days else today) + timedelta(days=1)
-    end = datetime.combine(last, time(), zone)
+    end = datetime.combine(last, time(), zone).astimezone(UTC)
     return rows.filter((pl.col("due_at") > at) & (pl.col("due_at") < end)).sort("due_at", "warning_id")
 
 

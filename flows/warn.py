@@ -359,9 +359,9 @@ def _event(row: dict, old: dict | None, as_of: datetime, run_id: str) -> dict:
 def event(row: dict, old: dict | None, kind: str, as_of: datetime, run_id: str, note: str | None = None) -> dict:
     """A line of the trail for what a night did to a warning; its id derives from the warning, the kind and the moment."""
     changes = {c: [old[c], row[c]] for c in (*SHOWN, *LIFE) if c not in ("summary",) and row.get(c) != old.get(c)} if old else {}
-    event_id = blake2b(f"{row['warning_id']}|{kind}|{as_of.isoformat()}".encode(), digest_size=8).hexdigest()
-    return {"event_id": event_id, "warning_id": row["warning_id"], "known_at": as_of, "kind": kind, "done_by": None, "changes": changes,
-            "note": note, "run_id": run_id}
+    about = f"{row['warning_id']}|{kind}|{as_of.isoformat()}{'|' + (note or '') if kind == 'absorbed' else ''}"
+    return {"event_id": blake2b(about.encode(), digest_size=8).hexdigest(), "warning_id": row["warning_id"], "known_at": as_of, "kind": kind, "done_by": None,
+            "changes": changes, "note": note, "run_id": run_id}
 
 
 def event_frame(events: list[dict]) -> pl.DataFrame:

@@ -233,7 +233,7 @@ def test_what_nobody_takes_up_climbs_a_step_a_night_and_from_the_leader_on_someb
         town.night(n)
         row = town.only()
         stood.append((row["escalation_step"], row["escalated_to"], row["owner"]))
-    assert [s for s, _, _ in stood] == [1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4] or [s for s, _, _ in stood][0] == 1
+    assert [s for s, _, _ in stood] == [1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3]
     steps = dict((s, (to, owner)) for s, to, owner in stood)
     assert steps[2] == ("价格监督检查和反不正当竞争科", None) and steps[3] == ("分管市场秩序与消保副局长", "分管市场秩序与消保副局长")
     town.does(row["warning_id"], "acknowledge", n=11)
