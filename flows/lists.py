@@ -26,12 +26,14 @@ def day_of_list(house: House, day: date | None) -> date:
 
 
 def list_of(warehouse: Warehouse, day: date, status: str | None = None) -> pl.DataFrame:
-    """v_warnings raised or updated on a day, the gravest first."""
+    """v_warnings raised or updated on a day, with its night's `rank` and `expected_precision`: in the order of work, those that are open no more last."""
     rows = warehouse.read("select * from v_warnings where (raised_on = :day or updated_on = :day) and merged_into is null", day=day)
     if status:
         rows = rows.filter(pl.col("status") == status)
-    return rows.sort(pl.col("level").replace_strict({x: i for i, x in enumerate(LEVELS)}, default=9, return_dtype=pl.Int8),
-                     pl.col("p_value").fill_null(-1.0), "warning_id")
+    ranked = warehouse.read("select warning_id, rank, expected_precision from ranking where date = :day", day=day)
+    return rows.join(ranked, on="warning_id", how="left").sort(
+        "rank", pl.col("level").replace_strict({x: i for i, x in enumerate(LEVELS)}, default=9, return_dtype=pl.Int8),
+        pl.col("p_value").fill_null(-1.0), "warning_id", nulls_last=True)
 
 
 def evidence_of(warehouse: Warehouse, warnings: pl.DataFrame) -> pl.DataFrame:
@@ -93,17 +95,23 @@ def show_warnings(settings: Settings, day: date | None, status: str | None, form
 def due_list(house: House, which: str, days: int, at: datetime) -> pl.DataFrame:
     """Rows of v_warnings that are open and `overdue` at a moment, or `due_soon` (within so many working days of it, today's end included), by due
     date; or all `open` ones in their order of work."""
-    rows = house.warehouse.read(f"select v.* from v_warnings v join v_work w using (warning_id) where v.status in ({', '.join(repr(s) for s in OPEN)}) "
-                                "order by w.rank is null, w.rank, v.warning_id")
+    rows = house.warehouse.read(f"select v.*, w.rank, w.expected_precision from v_warnings v join v_work w using (warning_id) "
+                                f"where v.status in ({', '.join(repr(s) for s in OPEN)})")
     if which == "open":
-        return rows
+        return rows.sort("rank", "warning_id", nulls_last=True)
+    rows = rows.drop("rank")
     if which == "overdue":
-        return rows.filter(pl.col("due_at") <= at).sort("due_at", "warning_id")
+        return _by_clock(rows.filter(pl.col("due_at") <= at))
     zone = ZoneInfo("Asia/Shanghai")
     today = at.astimezone(zone).date()
     last = (add_workdays(today, days) if days else today) + timedelta(days=1)
     end = datetime.combine(last, time(), zone).astimezone(UTC)
-    return rows.filter((pl.col("due_at") > at) & (pl.col("due_at") < end)).sort("due_at", "warning_id")
+    return _by_clock(rows.filter((pl.col("due_at") > at) & (pl.col("due_at") < end)))
+
+
+def _by_clock(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows by due date, and `rank` their place in it."""
+    return rows.sort("due_at", "warning_id").with_row_index("rank", 1)
 
 
 def show_due(settings: Settings, which: str, days: int, day: date | None, form: str, output: Path | None) -> int:

@@ -41,7 +41,7 @@ def a_record(record_id, n=0, **more):
 
 
 _MOMENT = pl.Datetime("us", "UTC")
-SCHEMA = {c: pl.String for c in a_record("x")} | {c: _MOMENT for c in ("created_at", "first_known_at", "due_at", "signed_at", "first_reply_at")} | {"local_date": pl.Date}
+SCHEMA = {**dict.fromkeys(a_record("x"), pl.String), **dict.fromkeys(("created_at", "first_known_at", "due_at", "signed_at", "first_reply_at"), _MOMENT), "local_date": pl.Date}
 
 
 def a_matter(n, ids, incident, **more):
@@ -87,7 +87,7 @@ class Town:
         return self.house.read("warning").row(0, named=True)
 
     def kinds(self, warning_id):
-        return [e for e in self.house.select("warning_event", "warning_id = :w", w=warning_id).sort("known_at", "event_id")["kind"].to_list()]
+        return self.house.select("warning_event", "warning_id = :w", w=warning_id).sort("known_at", "event_id")["kind"].to_list()
 
     def messages(self):
         return self.house.read("outbox").sort("created_at", "message_id").select("kind", "warning_id").rows()
@@ -234,7 +234,7 @@ def test_what_nobody_takes_up_climbs_a_step_a_night_and_from_the_leader_on_someb
         row = town.only()
         stood.append((row["escalation_step"], row["escalated_to"], row["owner"]))
     assert [s for s, _, _ in stood] == [1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3]
-    steps = dict((s, (to, owner)) for s, to, owner in stood)
+    steps = {s: (to, owner) for s, to, owner in stood}
     assert steps[2] == ("价格监督检查和反不正当竞争科", None) and steps[3] == ("分管市场秩序与消保副局长", "分管市场秩序与消保副局长")
     town.does(row["warning_id"], "acknowledge", n=11)
     town.night(12)

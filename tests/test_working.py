@@ -108,7 +108,7 @@ def test_of_two_dispatchers_at_once_one_wins_and_the_other_is_told(house):  # no
     publish(house, a_warning())
     for turn in range(5):
         seen = row_of(house)["change_no"]
-        ended = at_once(*(lambda who=who: act(house.engine, "w1", "assign", Given(unit=who), MORNING + timedelta(seconds=turn), who, seen) for who in ("ST-001", "ST-002")))
+        ended = at_once(*(lambda who=who, at=MORNING + timedelta(seconds=turn), seen=seen: act(house.engine, "w1", "assign", Given(unit=who), at, who, seen) for who in ("ST-001", "ST-002")))
         lost = [e for e in ended if isinstance(e, Stale)]
         assert len(lost) == 1 and lost[0].seen == seen and lost[0].row["change_no"] == seen + 1
         assert "看" in said(lost[0], "w1", "assign", "zh") and "someone else" in said(lost[0], "w1", "assign", "en")
@@ -236,7 +236,7 @@ STEPS = st.lists(st.sampled_from(sorted(ACTIONS)), max_size=8)
 @settings(max_examples=40, deadline=None)
 @given(STEPS, STEPS)
 def test_undoing_what_people_did_is_the_opposite_of_doing_it(before, since):
-    row = {c: None for c in metadata.tables["warning"].c.keys()} | a_warning()
+    row = dict.fromkeys(c.name for c in metadata.tables["warning"].c) | a_warning()
     start, events = row, []
     what = Given(unit="ST-001", owner="LDR-FOOD", verdict="confirmed", measures="m", note="n", until=date(2999, 1, 1))
     for n, action in enumerate([*before, *since]):
