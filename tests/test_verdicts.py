@@ -57,7 +57,7 @@ def test_the_ranking_learns_what_proves_right():
 
 
 def test_without_verdicts_or_with_few_there_is_something_to_fall_back_on():
-    frame, credit = told(300)
+    frame, _ = told(300)
     assert np.isnan(VerdictRanking().fit(frame.clear(), []).predict(frame)).all()
     few = VerdictRanking().fit(frame.head(5), [1, 1, 1, 1, 0])
     other = frame.head(1).with_columns(pl.lit("sentinel").alias("kind"))
