@@ -111,7 +111,7 @@ class Feedback:
 
 def feedback(house: Warehouse, place: Place, day: date, as_of: datetime, settings: Settings) -> Feedback:
     """What was known at a night's as-of: verdicts of the last days, and whether they shall teach."""
-    acts = house.acts(as_of - timedelta(days=settings.verdict_days), as_of)
+    acts = house.acts(as_of - timedelta(days=settings.verdict_days), as_of, ("closed", "reopened"))
     said = house.decisions(as_of).filter(pl.col("kind") == "calibration")
     on = json.loads(said["details"][-1] or "{}").get("learn", True) if said.height else True
     return Feedback(verdicts(acts, place.sources), day, settings.learn and on)

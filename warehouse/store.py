@@ -317,9 +317,9 @@ class Warehouse:
         with self.engine.connect() as connection:
             return by_ids(connection, "select w.warning_id, w.fingerprint, w.raised_on from {ids} i join warning w on w.fingerprint = i.id", list(fingerprints))
 
-    def acts(self, after: datetime | None, until: datetime | None = None) -> pl.DataFrame:
-        """What people (no run) did to warnings after a moment, up to another, oldest first; attempts that were refused are left out."""
-        where = ["run_id is null", "kind <> 'refused'"]
+    def acts(self, after: datetime | None, until: datetime | None = None, kinds: Sequence[str] = ()) -> pl.DataFrame:
+        """What people (no run) did to warnings after a moment, up to another, oldest first, of these kinds; attempts that were refused are left out."""
+        where = ["run_id is null", f"kind in ({', '.join(repr(k) for k in kinds)})" if kinds else "kind <> 'refused'"]
         given = {k: v for k, v in (("after", after), ("until", until)) if v is not None}
         where += ["known_at > :after"] if after is not None else []
         where += ["known_at <= :until"] if until is not None else []
