@@ -14,8 +14,8 @@ DAYS = [FIRST + timedelta(days=n) for n in range(60)]
 REPEATED = DAYS[25]
 #: A warning is taken in hand after the one night, and closed after the other.
 TAKEN, CLOSED = DAYS[12], DAYS[30]
-#: After these, two warnings prove unfounded in the night after the next as-of, before that night has run.
-JUDGED = DAYS[8:56:8]
+#: After these, a warning proves unfounded in the night after the next as-of, before that night has run.
+JUDGED = (DAYS[36], DAYS[44])
 SOURCE = "market_supervision"
 
 
@@ -62,7 +62,7 @@ def streamed(tmp_path_factory):
             if day == CLOSED:
                 staff(day, "close", Given(verdict="confirmed", measures="checked", unit="SEC-DISPATCH"))
             if day in JUDGED:
-                staff(day, "close", Given(verdict="unfounded", measures="checked", unit="SEC-DISPATCH"), hours=25, n=2)
+                staff(day, "close", Given(verdict="unfounded", measures="checked", unit="SEC-DISPATCH"), hours=25)
     return folder, ended
 
 
