@@ -79,6 +79,8 @@ def begin_at(aside: Warehouse, live: Warehouse, place: str, sources: Sequence[st
         state = live.dataset(name, moment, [place], newest=True).collect()
         lake += [LakeWrite(name, place, state, "all")] if state.height else []
     run = pl.lit("begin").alias("run_id")
+    # In the journal a row is known at its night; what the table keeps is when the record was.
+    behind = behind.drop("known_at").join(made.select("record_id", pl.col("first_known_at").alias("known_at")), on="record_id", how="left")
     writes = [Write("record", rows), Write("warning", told.with_columns(run)), Write("warning_record", behind), Write("warning_event", acts),
               Write("decision", _calibrations(live, moment))]
     aside.publish(Publication({"run_id": "begin", "kind": "replay", "as_of": moment, "outcome": "ok"}, [w for w in writes if w.frame.height], lake,
