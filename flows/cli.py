@@ -228,35 +228,54 @@ def _look(inputs: dict[str, list[str]] | None) -> None:
 
 @app.command
 def warnings(*, date: Day = None, status: str | None = None, format: Literal["table", "json", "csv", "xlsx", "html"] = "table",
-             output: Path | None = None, lang: Lang = None) -> int:
-    """The list of a day: warnings raised or updated on it.
+             output: Path | None = None, overdue: Annotated[bool, Parameter(negative="")] = False, due_soon: int | None = None,
+             open: Annotated[bool, Parameter(negative="")] = False, lang: Lang = None) -> int:
+    """The list of a day: warnings raised or updated on it; or all open ones, those whose clock has run out, or soon will.
 
     Parameters
     ----------
     status: Only those with this status.
     format: How it is shown.
     output: A file; standard output by default.
+    overdue: Open warnings whose due date has passed, the oldest first.
+    due_soon: Open warnings due within so many working days, the first due first.
+    open: All open warnings, in the order in which they are to be worked.
     """
-    from flows.lists import show_warnings
+    from flows.lists import show_due, show_warnings
+    if overdue or due_soon is not None or open:
+        return show_due(_settings(lang), "overdue" if overdue else "open" if open else "due_soon", due_soon or 0, date, format, output)
     return show_warnings(_settings(lang), date, status, format, output)
 
 
 @app.command
-def work(warning: str, action: Literal["acknowledge", "assign", "start", "note", "snooze", "close", "reopen"], /, *, by: str | None = None,
-         to: str | None = None, verdict: Literal["confirmed", "partly", "unfounded", "already_known"] | None = None, note: str | None = None,
-         until: Date | None = None, json: Json = False) -> int:
-    """Works a warning: acknowledge, assign, note, close with a verdict.
+def work(warning: str, action: Literal["acknowledge", "assign", "start", "own", "note", "snooze", "close", "reopen", "history"], /, *, by: str | None = None,
+         to: str | None = None, verdict: Literal["confirmed", "partly", "unfounded", "already_known"] | None = None, measures: str | None = None,
+         note: str | None = None, until: Date | None = None, seen: int | None = None, json: Json = False) -> int:
+    """Works a warning: acknowledge, assign, own it to its end (包案), note, snooze, close with a verdict; or shows its history.
 
     Parameters
     ----------
     by: Who does it (a post, not a name).
-    to: The unit it is assigned to.
+    to: The unit it is assigned to, the post that owns it, or the unit that handled it.
     verdict: What staff found; closing needs it.
-    note: Measures taken, or a remark.
+    measures: What was done; closing needs it.
+    note: A remark, or why it is snoozed.
     until: A snooze's end.
+    seen: The change_no that was on the screen; where somebody was quicker, nothing is done.
     """
-    from flows.working import work_warning
-    return work_warning(_settings(), warning, action, by, to, verdict, note, until, json)
+    from flows.working import show_history, work_warning
+    from policy.lifecycle import Given
+    if action == "history":
+        return show_history(_settings(), warning, json)
+    given = Given(unit=to, owner=to if action == "own" else None, verdict=verdict, measures=measures, note=note, until=until)
+    return work_warning(_settings(), warning, action, given, by, seen, json)
+
+
+@app.command
+def requests(*, json: Done = False) -> int:
+    """Takes the steps that a bureau's own screens wrote into the table work_request, with the checks of `weisu work`."""
+    from flows.working import work_requests
+    return work_requests(_settings(), json)
 
 
 @app.command
@@ -279,8 +298,20 @@ def explain(what: str, /, *, lang: Lang = None) -> int:
 
 
 @app.command
-def evaluate(*, lang: Lang = None) -> int:
-    """Precision by kind and rule from verdicts, with intervals."""
+def evaluate(*, learn: Literal["on", "off"] | None = None, reason: str | None = None, by: str | None = None, lang: Lang = None) -> int:
+    """Precision by kind, rule, problem, level and unit from verdicts, with intervals; --learn says whether they bear on ranking and thresholds.
+
+    Parameters
+    ----------
+    learn: A dated decision, followed by every night from now on.
+    reason: Why; --learn needs it.
+    by: Who decided (a post).
+    """
+    if learn is not None:
+        if not reason:
+            raise BadUsage(_say("usage.reason"))
+        from flows.working import calibrate
+        return calibrate(_settings(lang), learn == "on", reason, by)
     from flows.evaluate import evaluate as show
     return show(_settings(lang))
 

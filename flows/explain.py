@@ -11,6 +11,7 @@ from policy.rules import rules
 from policy.taxonomy import taxonomy
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
+from warehouse.warning_work import family
 
 
 def explain(settings: Settings, what: str) -> int:
@@ -28,14 +29,18 @@ def explain(settings: Settings, what: str) -> int:
 
 
 def _warning(house: Warehouse, what: str, lang: str) -> list[str]:
-    rows = house.select("warning", "warning_id = :w", w=what)
-    if rows.is_empty():
+    with house.engine.connect() as connection:
+        ids = family(connection, what)
+    if not ids:
         return []
-    w = rows.row(0, named=True)
+    asked, what = what, ids[0]
+    w = house.select("warning", "warning_id = :w", w=what).row(0, named=True)
     told = json.loads(w["evidence"] or "{}")
-    lines = [f"{w['warning_id']}  {w['level']}  {w['kind']}  {w['status']}", w["title"], w["summary"] or ""]
+    lines = [*([say("work.lives", lang, warning=asked, into=what)] if asked != what else []),
+             f"{w['warning_id']}  {w['level']}  {w['kind']}  {w['status']}", w["title"], w["summary"] or ""]
     for name in ("raised_on", "updated_on", "as_of", "problem_code", "place", "respondent", "observed", "expected", "ratio", "window_days", "p_value",
-                 "q_value", "rule", "lead_unit", "co_units", "law", "due_at", "verdict", "merged_into", "series_id", "incident_id", "run_id"):
+                 "q_value", "rule", "lead_unit", "co_units", "law", "due_at", "change_no", "assigned_to", "owner", "escalated_to", "snoozed_until", "verdict",
+                 "measures", "handled_by", "closed_on", "follows", "series_id", "incident_id", "run_id"):
         if w[name] not in (None, []):
             lines.append(f"  {name}: {w[name]}")
     lines += [f"  {name}: {', '.join(told[name])}" for name in ("signals", "problems", "incidents") if told.get(name)]
@@ -43,7 +48,12 @@ def _warning(house: Warehouse, what: str, lang: str) -> list[str]:
     series = house.read("select date, observed, expected, p_value, alarm from v_series where series_id = :s order by date desc limit 14", s=w["series_id"])
     lines += [f"  {r['date']}  observed {r['observed']}  expected {_figure(r['expected'])}  p {_figure(r['p_value'])}{'  alarm' if r['alarm'] else ''}"
               for r in series.iter_rows(named=True)]
-    for e in house.select("warning_event", "warning_id = :w", w=what).sort("known_at", "event_id").iter_rows(named=True):
+    ranked = house.select("ranking", "warning_id = :w", w=what).tail(1)
+    lines += [f"  rank {r['rank']} on {r['date']}: priority {_figure(r['priority'])}, expected precision {_figure(r['expected_precision'])} (by {r['basis']})"
+              for r in ranked.iter_rows(named=True)]
+    slots = {f"w{n}": x for n, x in enumerate(ids)}
+    events = house.select("warning_event", f"warning_id in ({', '.join(':' + x for x in slots)})", **slots).sort("known_at", "event_id")
+    for e in events.iter_rows(named=True):
         lines.append(f"  {e['known_at']:%Y-%m-%d %H:%M} {e['kind']} {e['done_by'] or ''} {e['note'] or ''}".rstrip())
     records = house.read("select x.record_id, x.role, r.created_at, r.street, r.problem_code, r.content from v_warning_records x join v_records r "
                          "using (record_id) where x.warning_id = :w order by r.created_at, x.record_id", w=what)

@@ -16,7 +16,7 @@ FORMATS = ("table", "json", "csv", "xlsx", "html")
 
 #: What a person reads first stands first; the figures behind it and the ids come last.
 COLUMNS = ("level", "title", "summary", "kind", "status", "place", "respondent", "problem_name", "lead_unit", "co_units", "law",
-           "due_at", "n_records", "n_callers", "observed", "expected", "ratio", "first_seen", "raised_on", "updated_on", "verdict",
+           "due_at", "n_records", "n_callers", "observed", "expected", "ratio", "first_seen", "raised_on", "updated_on", "verdict", "expected_precision",
            "p_value", "q_value", "problem_code", "warning_id", "merged_into", "as_of", "run_id")
 _LEVELS = ("red", "orange", "yellow", "blue")
 #: A spreadsheet takes a cell that opens with one of these for a formula.
@@ -55,7 +55,7 @@ def export(warnings: pl.DataFrame, fmt: str, path: Path | None = None, lang: str
 
 
 def for_people(warnings: pl.DataFrame, records: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The list in reading order, gravest first, fit to leave the bureau's screens.
+    """The list in reading order, fit to leave the bureau's screens: by `rank` where it has one (the order of work), else the gravest first.
 
     Sole traders' personal names are masked. Where any record of a warning is a report (举报) the number of callers is left out:
     whoever reports must not be found by it.
@@ -68,7 +68,8 @@ def for_people(warnings: pl.DataFrame, records: pl.DataFrame | None = None) -> p
     if frame.height and frame["respondent"].dtype == pl.String:
         frame = frame.with_columns(mask_respondent(frame["respondent"]).alias("respondent"))
     rank = pl.col("level").replace_strict(dict(zip(_LEVELS, range(4))), default=9, return_dtype=pl.Int32)
-    return frame.sort(rank, pl.col("p_value").fill_null(-1.0), "warning_id")
+    order = [pl.col("rank")] if "rank" in frame.columns else []
+    return frame.sort(*order, rank, pl.col("p_value").fill_null(-1.0), "warning_id", nulls_last=True)
 
 
 def reported(records: pl.DataFrame | None) -> list[str]:

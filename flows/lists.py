@@ -1,15 +1,18 @@
 """The list of a day, as dispatch staff read it: on the screen or in a file."""
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from flows.dates import yesterday
+from flows.dates import end_of, now, yesterday
 from flows.exports import export
 from flows.messages import tell
 from flows.running import House
+from policy.calendar import add_workdays
 from policy.catalogue import say
 from policy.levels import LEVELS
+from policy.lifecycle import OPEN
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
@@ -23,12 +26,14 @@ def day_of_list(house: House, day: date | None) -> date:
 
 
 def list_of(warehouse: Warehouse, day: date, status: str | None = None) -> pl.DataFrame:
-    """v_warnings raised or updated on a day, the gravest first."""
+    """v_warnings raised or updated on a day, with its night's `rank` and `expected_precision`: in the order of work, those that are open no more last."""
     rows = warehouse.read("select * from v_warnings where (raised_on = :day or updated_on = :day) and merged_into is null", day=day)
     if status:
         rows = rows.filter(pl.col("status") == status)
-    return rows.sort(pl.col("level").replace_strict({x: i for i, x in enumerate(LEVELS)}, default=9, return_dtype=pl.Int8),
-                     pl.col("p_value").fill_null(-1.0), "warning_id")
+    ranked = warehouse.read("select warning_id, rank, expected_precision from ranking where date = :day", day=day)
+    return rows.join(ranked, on="warning_id", how="left").sort(
+        "rank", pl.col("level").replace_strict({x: i for i, x in enumerate(LEVELS)}, default=9, return_dtype=pl.Int8),
+        pl.col("p_value").fill_null(-1.0), "warning_id", nulls_last=True)
 
 
 def evidence_of(warehouse: Warehouse, warnings: pl.DataFrame) -> pl.DataFrame:
@@ -78,6 +83,49 @@ def show_warnings(settings: Settings, day: date | None, status: str | None, form
         runs = runs_of(house.warehouse, day)
         text = export(rows, form, output, settings.lang, header_of(runs, day), evidence_of(house.warehouse, rows),
                       series_of(house.warehouse, rows), notices_of(house.warehouse, day), runs, zone_of(house, day))
+        if text is not None:
+            print(text, end="")
+        if output is not None:
+            tell(say("list.written", settings.lang, path=output, n=rows.height))
+        return 0
+    finally:
+        house.warehouse.close()
+
+
+def due_list(house: House, which: str, days: int, at: datetime) -> pl.DataFrame:
+    """Rows of v_warnings that are open and `overdue` at a moment, or `due_soon` (within so many working days of it, today's end included), by due
+    date; or all `open` ones in their order of work."""
+    rows = house.warehouse.read(f"select v.*, w.rank, w.expected_precision from v_warnings v join v_work w using (warning_id) "
+                                f"where v.status in ({', '.join(repr(s) for s in OPEN)})")
+    if which == "open":
+        return rows.sort("rank", "warning_id", nulls_last=True)
+    rows = rows.drop("rank")
+    if which == "overdue":
+        return _by_clock(rows.filter(pl.col("due_at") <= at))
+    zone = ZoneInfo("Asia/Shanghai")
+    today = at.astimezone(zone).date()
+    last = (add_workdays(today, days) if days else today) + timedelta(days=1)
+    end = datetime.combine(last, time(), zone).astimezone(UTC)
+    return _by_clock(rows.filter((pl.col("due_at") > at) & (pl.col("due_at") < end)))
+
+
+def _by_clock(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows by due date, and `rank` their place in it."""
+    return rows.sort("due_at", "warning_id").with_row_index("rank", 1)
+
+
+def show_due(settings: Settings, which: str, days: int, day: date | None, form: str, output: Path | None) -> int:
+    """Prints or writes open warnings by their clocks, as of now or the end of a day."""
+    house = House.open(settings)
+    try:
+        at = now() if day is None else end_of(day, "Asia/Shanghai")
+        rows = due_list(house, which, days, at)
+        if rows.is_empty():
+            tell(say("list.none_due", settings.lang))
+        last = day_of_list(house, None)
+        runs = runs_of(house.warehouse, last)
+        text = export(rows, form, output, settings.lang, header_of(runs, last), evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), None, runs,
+                      zone_of(house, last))
         if text is not None:
             print(text, end="")
         if output is not None:

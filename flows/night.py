@@ -1,7 +1,7 @@
 """The night's work on one place: classify, link, count, detect, warn. Everything it needs comes in; everything it says is rows to publish."""
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -10,11 +10,14 @@ import polars as pl
 
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
 from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals
+from flows.feedback import Feedback, feedback
+from flows.life import Tended, tend
 from flows.link import KEPT, link
 from flows.places import Place
-from flows.warn import OPEN, Told, shown, tell
+from flows.warn import Told, shown, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
 from policy.catalogue import say
+from policy.lifecycle import OPEN
 from policy.matters import several_callers
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.canonical import LINEAGE, RECORD
@@ -24,6 +27,7 @@ from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
+from warehouse.warning_work import as_of as as_of_people
 
 RECORD_ROW = (*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "problem_code", "problem_name",
               "problem_id", "incident_id", "worked_revision", "flags", "run_id", *LINEAGE)
@@ -82,14 +86,17 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
                                          how="vertical_relaxed"), before, tonight.as_of, tonight.night_no)
     whole = with_respondent_keys(pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed"))
+    known = feedback(house, place, tonight.day, tonight.as_of, tonight.settings)
     with tonight.step("detect"):
         seen = whole.filter(pl.col("local_date") <= tonight.day)
         counts = _counts(house, place, changes, tonight)
-        found = NOTHING if rules_only else _detected(place, counts, seen, tonight)
-        signals, members = _with_rules(found, seen, window, place, tonight)
+        found = NOTHING if rules_only else _detected(place, counts, seen, tonight, known.factors["false_alarms"].factor)
+        signals, members = _with_rules(found, seen, window, place, tonight, known.factors["several_callers"].factor)
     with tonight.step("warn"):
-        told = _told(place, signals, members, found, whole, window, tonight)
+        told, tended = _told(place, signals, members, found, whole, window, tonight, known)
+    work.writes += _work_writes(tended, known, place, tonight)
     _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
+    work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
     return work
 
 
@@ -118,12 +125,12 @@ def window_start(place: Place, day: date) -> date:
     return day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
 
 
-def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight) -> Detection:
+def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight, factor: float) -> Detection:
     late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
     quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
     cells = cells_tonight(counts, place, tonight.day, quiet)
     budget = tonight.settings
-    return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week, budget.per_series, tonight.quiet)
+    return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, tonight.quiet)
 
 
 #: What a record's problem is read from; where none of it changed, the problem stays what it was.
@@ -236,7 +243,7 @@ def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Toni
     return pl.concat([*parts, *(small(summed(part)) for part in mine.values())] or [small(new)])
 
 
-def _with_rules(found: Detection, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _with_rules(found: Detection, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight, more_callers: float) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The signals, and beside them what one or a few records say by rule: sentinels and clusters."""
     age = tonight.settings.sentinel_days
     fresh = window.with_texts(seen.filter(pl.col("created_at") > pl.lit(tonight.as_of) - pl.duration(days=age)))
@@ -250,7 +257,7 @@ def _with_rules(found: Detection, seen: pl.DataFrame, window: Window, place: Pla
         "respondent_key", "incident_id", pl.lit(1.0).alias("observed"), pl.lit(1).alias("window"), "rule")
     single = hits.select(pl.concat_str(pl.lit("sentinel:"), "record_id").alias("signal_id"), "record_id")
     together, of_clusters = _clusters(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), window, tonight)
-    callers, of_callers = _several_callers(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight)
+    callers, of_callers = _several_callers(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight, more_callers)
     signals = pl.concat([f.select((pl.col(c) if c in f.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
                          for f in (found.signals, sentinels, together, callers)]).sort("signal_id")
     members = pl.concat([f.select(list(MEMBER)) for f in (found.members, single, of_clusters, of_callers)]).unique().sort("signal_id", "record_id")
@@ -278,8 +285,8 @@ def _clusters(seen: pl.DataFrame, window: Window, tonight: Tonight) -> tuple[pl.
     return signals, members
 
 
-def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Incidents with several callers within a few days, as signals and their records."""
+def _several_callers(seen: pl.DataFrame, tonight: Tonight, more_callers: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Incidents with several callers within a few days, as signals and their records; `more_callers`: times what the rule says."""
     month = seen.filter(pl.col("local_date") > tonight.day - timedelta(days=28))
     rule = several_callers(month.height / 28)
     recent = seen.filter((pl.col("local_date") > tonight.day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
@@ -291,7 +298,7 @@ def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame
     told = recent.group_by("incident_id").agg(
         pl.len().alias("observed"), pl.col("caller_key").n_unique().alias("_callers"), mode("problem_code"), mode("fine_place"),
         mode("coarse_place"), mode("respondent_key")).join(before, on="incident_id", how="left").filter(
-        (pl.col("_callers") >= rule.times_usual * pl.col("_usual").fill_null(0)) & (pl.col("_callers") >= rule.callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
+        (pl.col("_callers") >= rule.times_usual * pl.col("_usual").fill_null(0)) & (pl.col("_callers") >= rule.callers * more_callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
     signals = told.select(pl.concat_str(pl.lit("cluster:"), pl.lit(rule.id), pl.lit(":"), "incident_id").alias("signal_id"),
                           pl.lit("cluster").alias("kind"), pl.lit("incident").alias("level"), "problem_code", "fine_place", "coarse_place",
                           "respondent_key", "incident_id", pl.col("observed").cast(pl.Float64), pl.lit(rule.days).alias("window"),
@@ -303,11 +310,12 @@ def _several_callers(seen: pl.DataFrame, tonight: Tonight) -> tuple[pl.DataFrame
 _WARNING_EXTRA = ("subject", "respondent_key", "incidents", "problems", "signals")
 
 
-def earlier_warnings(house: Warehouse, place: Place, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The place's warnings that tonight can still be about, and their records: not merged, and with a record or a word in the open window."""
-    given = {"since": window_start(place, day)}
-    alive = "status <> 'merged' and (last_seen is null or last_seen >= :since or updated_on >= :since)"
-    rows = house.select("warning", alive, **given)
+def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime, watch_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The place's warnings that tonight can still be about, as people had left them by the as-of, and their records: not merged, and open, watched
+    since their end, or with a word in the open window."""
+    given = {"since": window_start(place, day), "watched": day - timedelta(days=watch_days)}
+    alive = f"(status in ({', '.join(repr(s) for s in OPEN)}) or updated_on >= :since or closed_on >= :watched)"
+    rows = as_of_people(house.select("warning", alive, **given), house.acts(as_of)).filter(pl.col("status") != "merged")
     rows = rows.filter(pl.col("source_ids").list.eval(pl.element().is_in(list(place.sources))).list.any().fill_null(False))
     told = [json.loads(e or "{}") for e in rows["evidence"].to_list()]
     schema: dict[str, Any] = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
@@ -320,16 +328,29 @@ def earlier_warnings(house: Warehouse, place: Place, day: date) -> tuple[pl.Data
 
 
 def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
-          tonight: Tonight) -> Told:
-    earlier, earlier_records = earlier_warnings(window.house, place, tonight.day)
+          tonight: Tonight, known: Feedback) -> tuple[Told, Tended]:
+    """What is told tonight, with what becomes of every open warning beside."""
+    settings = tonight.settings
+    earlier, earlier_records = earlier_warnings(window.house, place, tonight.day, tonight.as_of, settings.watch_days)
     if signals.is_empty() and earlier.is_empty():
         whole = whole.clear()
     behind = window.with_texts(_all_behind(whole, members, earlier, earlier_records, window.house))
     seen = behind.filter(pl.col("local_date") <= tonight.day)
     matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
                            found.streets)
-    return tell(matters, seen, earlier, earlier_records, found.q_values, place, tonight.day, tonight.as_of, tonight.run_id,
-                tonight.settings.max_warnings, tonight.quiet)
+    told = tell(matters, seen, earlier, earlier_records, found.q_values, place, tonight.day, tonight.as_of, tonight.run_id,
+                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth)
+    tended = tend(told, earlier, earlier_records, seen, window.house, place, tonight.day, tonight.as_of, tonight.run_id, settings, tuple(tonight.quiet))
+    return replace(told, warnings=tended.warnings, events=tended.events), tended
+
+
+def _work_writes(tended: Tended, known: Feedback, place: Place, tonight: Tonight) -> list[Write]:
+    """The outbox, the order of the open warnings, and what verdicts have taught."""
+    figures = known.metrics(place, tonight.as_of, tonight.run_id, tonight.settings.verdict_days)
+    dated = pl.col("metric") == "calibration"
+    return [Write("outbox", tended.outbox, "ignore"),
+            Write("ranking", known.ranked(tended.open, place, tonight.as_of, tonight.run_id), "replace", ("date", "place_key")),
+            Write("metric", figures.filter(~dated), "replace", ("metric", "grain", "key")), Write("metric", figures.filter(dated), "upsert")]
 
 
 def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, house: Warehouse) -> pl.DataFrame:

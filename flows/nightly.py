@@ -38,6 +38,7 @@ from warehouse.landing import LandedFile  # noqa: E402
 from warehouse.publication import Publication, Write  # noqa: E402
 from warehouse.purging import forgotten  # noqa: E402
 from warehouse.settings import Settings  # noqa: E402
+from warehouse.work_rules import rule_writes  # noqa: E402
 
 RANK = {"ok": 0, "notices": 1, "withheld": 2, "failed": 3}
 COPY_DAYS = 7
@@ -361,6 +362,7 @@ def _publication(run: Run, settled: Sequence[Settled], works: Sequence[Work], qu
     if run.kind == "ingest":
         for place in places_of(run.house.mappings, run.sources):
             writes += [Write("record", run.aside.put(rows), "upsert") for rows in ingested(run, settled, place)]
+    writes += rule_writes() if run.kind == "nightly" else []
     found = notice_frame(notices, run.day, run.as_of, run.run_id)
     writes.append(Write("notice", found, "ignore"))
     worst = max([s.outcome for s in settled] + (["withheld"] if quiet else []) + ["ok"], key=RANK.__getitem__)

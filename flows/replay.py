@@ -52,7 +52,8 @@ class Replay:
         """The stretch's own home: the same question over the same knowledge finds its half-done answer again."""
         live, s = self.house, self.stretch
         stored = live.warehouse.read("select count(*) as n from revision")["n"][0]
-        settings = live.settings.model_dump_json(include={"false_alarms_per_week", "per_series", "series_days", "sentinel_days", "max_warnings"})
+        settings = live.settings.model_dump_json(include={
+            "false_alarms_per_week", "per_series", "series_days", "sentinel_days", "max_warnings", "watch_days", "expire_days", "learn", "verdict_days"})
         rules = "".join(m.model_dump_json() for m in self.place.mappings.values())
         about = f"{self.place.key}|{s.first}|{s.days[0]}|{s.days[-1]}|{s.known}|{stored}|{weisu_version()}|{settings}|{rules}"
         return live.settings.home / "replay" / blake2b(about.encode(), digest_size=8).hexdigest()

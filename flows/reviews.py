@@ -13,12 +13,12 @@ from flows.messages import tell
 from flows.page import render
 from flows.running import House
 from policy.catalogue import say
+from policy.lifecycle import OPEN
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
 TOP = 10
 ZONE = "Asia/Shanghai"
-OPEN = ("new", "acknowledged", "assigned", "in_progress", "reopened", "snoozed")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """From matters to warnings: identity, level, words, units, law, due date and evidence."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -13,6 +13,7 @@ from policy import taxonomy
 from policy.catalogue import say
 from policy.clocks import due_dates
 from policy.levels import Level, level, rank, reason
+from policy.lifecycle import ENDED, OPEN
 from policy.matters import RULE_ID, several_callers
 from policy.packs import law_for
 from policy.routing import route
@@ -28,7 +29,8 @@ EXAMPLES = 3
 COPIED_LEAST = 5
 #: A sentence of so many characters that stands in half of the records is no accident; two of them are a copied text.
 COPIED_SENTENCE, COPIED_SENTENCES = 10, 2
-OPEN = ("new", "acknowledged", "assigned", "in_progress", "reopened", "snoozed")
+#: Of more new matters than so many times the list's cap, only the gravest are written out.
+OVER = 10
 
 #: A change in one of these is an update that people should see.
 SHOWN = ("kind", "level", "problem_code", "place", "respondent", "observed", "expected", "p_value", "n_records", "n_callers", "title",
@@ -63,26 +65,31 @@ def listed(names: list[str], lang: str) -> str:
 
 
 def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, q_values: Mapping[str, float],
-         place: Place, day: date, as_of: datetime, run_id: str, cap: int, quiet: Sequence[str] = ()) -> Told:
+         place: Place, day: date, as_of: datetime, run_id: str, cap: int, quiet: Sequence[str] = (), watch_days: int = 60,
+         worth: Callable[[list[dict]], list[float]] | None = None) -> Told:
     """Tonight's warnings, those of earlier nights that changed, and what changed.
 
     records: every record behind a matter or an open warning, current view. earlier: rows of the table `warning` of this place, with
     `subject`, `respondent_key`, `incidents`, `problems` and `signals` taken out of `evidence`. A warning that nothing changed gets no
-    row; nor does one with a record of a `quiet` source, but for sentinels.
+    row; nor does one with a record of a `quiet` source, but for sentinels. worth: in what order new warnings beyond the cap are left out
+    (the most worth stay); by level and p-value without it.
     """
-    known = identify(matters.matters, matters.records, earlier, earlier_records, day)
+    known = identify(matters.matters, matters.records, earlier, earlier_records, day, watch_days)
     was = {w["warning_id"]: w for w in earlier.iter_rows(named=True)}
     had = {k[0]: set(v["record_id"].to_list()) for k, v in earlier_records.group_by("warning_id")}
     of_matter = dict(known.known.iter_rows())
     behind = {m: ids["record_id"].to_list() for (m,), ids in matters.records.group_by("matter")}
     merged = dict(known.merged.iter_rows())
-    drafts = []
-    for matter in matters.matters.iter_rows(named=True):
+    split = dict(known.split.iter_rows())
+    drafts: list[tuple[dict, str | None, set[str]]] = []
+    tonights, left_out = _worth_writing(matters.matters, of_matter, cap)
+    for matter in tonights.iter_rows(named=True):
         warning_id = of_matter.get(matter["matter"])
         # What proved to be one matter brings its evidence with it.
         joined = {r for w, into in merged.items() if into == warning_id for r in had.get(w, set())}
-        ids = set(behind.get(matter["matter"], [])) | had.get(warning_id, set()) | joined
-        drafts.append((matter, warning_id, ids))
+        ids = set(behind.get(matter["matter"], [])) | had.get(warning_id or "", set()) | joined
+        ids -= {r for m, w in split.items() if w == warning_id for r in behind.get(m, [])}
+        drafts.append(({**matter, "follows": split.get(matter["matter"])}, warning_id, ids))
     drafts = _one_a_warning(drafts)
     told = {w for _, w, _ in drafts if w} | set(merged)
     drafts += _grown_since(earlier.filter(pl.col("status").is_in(OPEN) & ~pl.col("warning_id").is_in(list(told))), had, records)
@@ -92,7 +99,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         if old is not None and matter["kind"] != "sentinel" and set(old["source_ids"] or ()) & set(quiet):
             continue
         own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
-        if own.is_empty():
+        if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, had.get(old["warning_id"], set()))):
             continue
         row = _row(matter, own, old, q_values, place, day, as_of, run_id)
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
@@ -100,17 +107,35 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         rows.append(row)
         evidence.append(_evidence(row["warning_id"], own, place.lang))
         events.append(_event(row, old, as_of, run_id))
-    rows, capped = _held_to(rows, was, cap)
+    rows, capped = _held_to(rows, was, cap, worth)
     keep = {r["warning_id"] for r in rows}
     for warning_id, into in merged.items():
         old = was[warning_id]
-        rows.append({**_stored(old), "status": "merged", "merged_into": into, "updated_on": day, "as_of": as_of, "run_id": run_id})
+        rows.append({**stored(old), "status": "merged", "merged_into": into, "updated_on": day, "as_of": as_of, "run_id": run_id,
+                     "change_no": old["change_no"] + 1})
         events.append(_event(rows[-1], old, as_of, run_id))
     raised = sum(r["warning_id"] not in was for r in rows)
     kept = [e for e in evidence if e["warning_id"][0] in keep]
-    return Told(_frame(rows), pl.concat(kept) if kept else pl.DataFrame(schema=_EVIDENCE),
-                _event_frame([e for e in events if e["warning_id"] in keep or e["warning_id"] in merged]),
-                _before_the_complaint(rows, kept, records, as_of, run_id), raised, capped)
+    return Told(frame(rows), pl.concat(kept) if kept else pl.DataFrame(schema=_EVIDENCE),
+                event_frame([e for e in events if e["warning_id"] in keep or e["warning_id"] in merged]),
+                _before_the_complaint(rows, kept, records, as_of, run_id), raised, capped + left_out)
+
+
+def _worth_writing(matters: pl.DataFrame, of_matter: Mapping[int, str], cap: int) -> tuple[pl.DataFrame, int]:
+    """Tonight's matters without those new ones that no list could hold: rules first, then the smallest p-values; how many were left out."""
+    new = matters.filter(~pl.col("matter").is_in(list(of_matter)))
+    if new.height <= OVER * cap:
+        return matters, 0
+    over = new.sort(pl.col("p_value").fill_null(-1.0), "matter").slice(OVER * cap)
+    return matters.join(over.select("matter"), on="matter", how="anti", maintain_order="left"), over.height
+
+
+def _comes_back(old: dict, own: pl.DataFrame, had: set[str]) -> bool:
+    """Whether a matter that had ended has a record that it had not, from after its end."""
+    new = own.filter(~pl.col("record_id").is_in(list(had)))
+    if old["closed_at"] is not None:
+        return new.filter(pl.col("created_at") > old["closed_at"]).height > 0
+    return new.filter(pl.col("local_date") > old["closed_on"]).height > 0 if old["closed_on"] else new.height > 0
 
 
 #: Of several of tonight's matters that belong to one warning, the one that says most about the cause speaks for it.
@@ -186,7 +211,7 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
     return {
         "warning_id": old["warning_id"] if old else _warning_id(day, founder, matter),
         "raised_on": old["raised_on"] if old else day, "updated_on": day, "as_of": as_of, "kind": kind, "level": got.level,
-        "status": ("reopened" if old["status"] in ("closed", "expired") else old["status"]) if old else "new",
+        "status": ("reopened" if old["status"] in ENDED else old["status"]) if old else "new",
         "problem_code": problem, "problem_name": name, "place": where, "respondent": respondent, "observed": observed, "expected": expected,
         "ratio": ratio, "p_value": significant(matter["p_value"]),
         "q_value": significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None)),
@@ -200,11 +225,21 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
         "source_ids": own["source_id"].unique().sort().to_list(), "incident_id": matter["incident_id"],
         "series_id": next((s for s in matter["signals"] if "@" in s), None), "window_days": matter["window"], "rule": matter["rule"],
         "reasons": [reason(got.row, lang)], "parameters": {}, "lang": lang, "assigned_to": old["assigned_to"] if old else None,
-        "closed_on": None,
+        "closed_on": None, **_life(old, matter, place, way.lead_unit),
         "evidence": {"subject": matter["subject"], "respondent_key": matter["respondent_key"], "incidents": matter["incidents"],
                      "problems": matter["problems"], "signals": matter["signals"]},
         "run_id": run_id,
     }
+
+
+#: What staff and `flows.life` set, carried from night to night.
+LIFE = ("owner", "measures", "handled_by", "snoozed_until", "follows", "escalation_step", "escalated_to", "escalated_at")
+
+
+def _life(old: dict | None, matter: dict, place: Place, lead_code: str | None) -> dict[str, Any]:
+    """Where a warning stands in its life when a night writes it."""
+    new = {"change_no": old["change_no"] + 1 if old else 1, "pack": place.pack, "lead_code": lead_code, "closed_at": None}
+    return {**new, **({c: old[c] for c in LIFE} if old else {**dict.fromkeys(LIFE), "follows": matter.get("follows")})}
 
 
 def rule_says_little(rule: Any) -> bool:
@@ -286,9 +321,11 @@ def _changed(row: dict, old: dict, ids: set[str], had: set[str]) -> bool:
     return ids != had or any(row[c] != old.get(c) for c in SHOWN)
 
 
-def _held_to(rows: list[dict], was: Mapping[str, dict], cap: int) -> tuple[list[dict], int]:
-    """The gravest first, no more than the list's cap of new ones; how many were left out."""
-    ordered = sorted(rows, key=lambda r: (rank(r["level"]), r["p_value"] if r["p_value"] is not None else -1.0, r["warning_id"]))
+def _held_to(rows: list[dict], was: Mapping[str, dict], cap: int, worth: Callable[[list[dict]], list[float]] | None) -> tuple[list[dict], int]:
+    """The most worth first, no more than the list's cap of new ones; how many were left out."""
+    value = dict(zip((r["warning_id"] for r in rows), worth(rows))) if worth and rows else {}
+    ordered = sorted(rows, key=lambda r: (-value.get(r["warning_id"], 0.0), rank(r["level"]), r["p_value"] if r["p_value"] is not None else -1.0,
+                                          r["warning_id"]))
     new = [r["warning_id"] for r in ordered if r["warning_id"] not in was]
     over = set(new[cap:])
     return [r for r in ordered if r["warning_id"] not in over], len(over)
@@ -308,7 +345,7 @@ def _evidence(warning_id: str, own: pl.DataFrame, lang: str) -> pl.DataFrame:
                       pl.col("first_known_at").alias("known_at"), pl.col("local_date").alias("since"))
 
 
-def _stored(old: dict) -> dict:
+def stored(old: dict) -> dict:
     """A stored warning as a row to be written again."""
     extra = ("subject", "respondent_key", "incidents", "problems", "signals")
     return {**{k: v for k, v in old.items() if k not in extra}, "evidence": {k: old[k] for k in extra}}
@@ -316,13 +353,18 @@ def _stored(old: dict) -> dict:
 
 def _event(row: dict, old: dict | None, as_of: datetime, run_id: str) -> dict:
     kind = "raised" if old is None else "merged" if row["status"] == "merged" else "recurred" if row["status"] != old["status"] else "updated"
-    changes = {c: [str(old[c]), str(row[c])] for c in SHOWN if c not in ("summary",) and row.get(c) != old.get(c)} if old else {}
-    event_id = blake2b(f"{row['warning_id']}|{kind}|{as_of.isoformat()}".encode(), digest_size=8).hexdigest()
-    return {"event_id": event_id, "warning_id": row["warning_id"], "known_at": as_of, "kind": kind, "done_by": None, "changes": changes,
-            "note": None, "run_id": run_id}
+    return event(row, old, kind, as_of, run_id, row["follows"] if old is None else row["merged_into"])
 
 
-def _event_frame(events: list[dict]) -> pl.DataFrame:
+def event(row: dict, old: dict | None, kind: str, as_of: datetime, run_id: str, note: str | None = None) -> dict:
+    """A line of the trail for what a night did to a warning; its id derives from the warning, the kind and the moment."""
+    changes = {c: [old[c], row[c]] for c in (*SHOWN, *LIFE) if c not in ("summary",) and row.get(c) != old.get(c)} if old else {}
+    about = f"{row['warning_id']}|{kind}|{as_of.isoformat()}{'|' + (note or '') if kind == 'absorbed' else ''}"
+    return {"event_id": blake2b(about.encode(), digest_size=8).hexdigest(), "warning_id": row["warning_id"], "known_at": as_of, "kind": kind, "done_by": None,
+            "changes": changes, "note": note, "run_id": run_id}
+
+
+def event_frame(events: list[dict]) -> pl.DataFrame:
     schema: dict[str, Any] = {"event_id": pl.String, "warning_id": pl.String, "known_at": pl.Datetime("us", "UTC"), "kind": pl.String, "done_by": pl.String,
               "changes": pl.String, "note": pl.String, "run_id": pl.String}
     return pl.DataFrame([{**e, "changes": _json(e["changes"])} for e in events], schema=schema)
@@ -342,11 +384,13 @@ _ROW: dict[str, Any] = {
     "fingerprint": pl.String, "city": pl.String, "district": pl.String, "street": pl.String, "street_code": pl.String, "fine_place": pl.String,
     "coarse_place": pl.String, "streets": pl.List(pl.String), "source_ids": pl.List(pl.String), "incident_id": pl.String, "series_id": pl.String,
     "window_days": pl.Int64, "rule": pl.String, "reasons": pl.String, "evidence": pl.String, "parameters": pl.String, "lang": pl.String,
-    "assigned_to": pl.String, "closed_on": pl.Date, "run_id": pl.String,
+    "assigned_to": pl.String, "closed_on": pl.Date, "change_no": pl.Int64, "pack": pl.String, "lead_code": pl.String, "owner": pl.String,
+    "measures": pl.String, "handled_by": pl.String, "closed_at": pl.Datetime("us", "UTC"), "snoozed_until": pl.Date, "follows": pl.String,
+    "escalation_step": pl.Int64, "escalated_to": pl.String, "escalated_at": pl.Datetime("us", "UTC"), "run_id": pl.String,
 }
 
 
-def _frame(rows: list[dict]) -> pl.DataFrame:
+def frame(rows: list[dict]) -> pl.DataFrame:
     flat = [{**r, **{c: r[c] if isinstance(r[c], str) else _json(r[c]) for c in ("reasons", "evidence", "parameters")}} for r in rows]
     return pl.DataFrame([{c: r.get(c) for c in _ROW} for r in flat], schema=_ROW)
 

@@ -1,5 +1,5 @@
 """Who handles: the units of a policy pack, dated, and how a street's name leads to its station (`data/units_<pack>.yaml`)."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -38,7 +38,7 @@ class Units:
         self.pack: str = data["pack"]
         self.version: str = data["version"]
         self.district: Mapping[str, str] = data["district"]
-        self.escalation: Mapping = data["escalation"]
+        self.escalation: Sequence[Mapping] = data["escalation"]
         self.section_leads_from_stations: int = data["section_leads_from_stations"]
         self._units: dict[str, Unit] = {}
         self._streets: dict[str, tuple[str, str]] = {}
@@ -118,6 +118,15 @@ class Units:
             if unit:
                 return unit.code
         return None
+
+    def named(self, text: str, day: date) -> Unit | None:
+        """The unit valid on a day that a code or a name in either language means, through its successors; None where there is none."""
+        code = text if text in self._units else next((c for c, u in self._units.items() if text in (u.name_zh, u.name_en)), None)
+        return self.resolve(code, day) if code else None
+
+    def all(self) -> list[Unit]:
+        """All units, in the order of the file."""
+        return list(self._units.values())
 
     def unit(self, code: str) -> Unit | None:
         """The unit of that code, whatever its dates."""

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from policy.lifecycle import Given
 from tests.streams import FIRST, last_rows, night_file
 
 pytestmark = pytest.mark.long
@@ -13,6 +14,8 @@ DAYS = [FIRST + timedelta(days=n) for n in range(60)]
 REPEATED = DAYS[25]
 #: A warning is taken in hand after the one night, and closed after the other.
 TAKEN, CLOSED = DAYS[12], DAYS[30]
+#: After these, a warning proves unfounded in the night after the next as-of, before that night has run.
+JUDGED = (DAYS[36], DAYS[44])
 SOURCE = "market_supervision"
 
 
@@ -32,13 +35,15 @@ def night(path, day, **more):
     return flows.LAST[f"live-{day}"].row
 
 
-def staff(day, event, **changes):
-    """What staff do to the oldest open warning on the morning after `day`."""
-    from warehouse.warning_work import change
+def staff(day, action, given=None, hours=9, n=1):
+    """What staff do to the oldest open warnings on the morning after `day`, or in the night before it has run."""
+    from policy.lifecycle import OPEN
+    from warehouse.warning_work import act
     house = opened()
-    row = house.warehouse.select("warning", "status <> 'merged'").sort("raised_on", "warning_id").row(0, named=True)
+    rows = house.warehouse.read("warning").filter(pl.col("status").is_in(OPEN)).sort("raised_on", "warning_id").head(n)
     as_of = house.warehouse.read("select as_of from run where run_id = :r", r=f"live-{day}")["as_of"][0]
-    change(house.warehouse.engine, row["warning_id"], {"status": row["status"]}, changes, event, as_of + timedelta(hours=9), "desk")
+    for k, warning_id in enumerate(rows["warning_id"].to_list()):
+        act(house.warehouse.engine, warning_id, action, given or Given(), as_of + timedelta(hours=hours, minutes=k), "desk")
     house.warehouse.close()
 
 
@@ -53,9 +58,11 @@ def streamed(tmp_path_factory):
             path = night_file(day if day != REPEATED else day - timedelta(days=1), folder / "files")
             ended[day] = night(path, day)["outcome"]
             if day == TAKEN:
-                staff(day, "acknowledged", status="acknowledged")
+                staff(day, "acknowledge")
             if day == CLOSED:
-                staff(day, "closed", status="closed", verdict="confirmed", closed_on=day + timedelta(days=1))
+                staff(day, "close", Given(verdict="confirmed", measures="checked", unit="SEC-DISPATCH"))
+            if day in JUDGED:
+                staff(day, "close", Given(verdict="unfounded", measures="checked", unit="SEC-DISPATCH"), hours=25)
     return folder, ended
 
 
@@ -77,7 +84,8 @@ def replayed(known, first, last):
 def differences(house, run_id, first, last):
     """How many rows only the live tables or only the replay's have, by table."""
     out = {}
-    for name, of_days in (("warning", "updated_on"), ("series", "date"), ("notice", "raised_on"), ("warning_record", None), ("metric", None), ("record", None)):
+    for name, of_days in (("warning", "updated_on"), ("series", "date"), ("notice", "raised_on"), ("warning_record", None), ("metric", None), ("record", None),
+                             ("ranking", "date")):
         ours = house.select(f"replay_{name}", "run_id = :r", r=run_id).drop("run_id")
         theirs = house.select(name, f"{of_days} between :a and :b", a=first, b=last) if of_days else house.read(name)
         if name == "notice":
@@ -85,13 +93,15 @@ def differences(house, run_id, first, last):
         if name in ("warning_record", "metric", "record"):
             key = {"warning_record": "warning_id", "metric": "key", "record": "record_id"}[name]
             theirs = theirs.join(ours.select(key).unique(), on=key, how="semi")
+        if name == "metric":                                                     # thresholds of weeks before are the live house's own
+            theirs = theirs.filter(pl.col("period_end") >= first)
         theirs = theirs.select(ours.columns)
         join = {"on": ours.columns, "how": "anti", "nulls_equal": True}
         out[name] = (theirs.join(ours, **join).height, ours.join(theirs, **join).height)
     return out
 
 
-SAME = dict.fromkeys(("warning", "series", "notice", "warning_record", "metric", "record"), (0, 0))
+SAME = dict.fromkeys(("warning", "series", "notice", "warning_record", "metric", "record", "ranking"), (0, 0))
 
 
 def test_known_then_says_again_what_the_nights_said(live, streamed):

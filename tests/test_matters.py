@@ -128,3 +128,16 @@ def test_two_open_warnings_that_prove_to_be_one_matter_are_merged_into_the_one_r
     two = warnings({"warning_id": "late", "raised_on": date(2026, 5, 3)}, {"warning_id": "early"})
     found = identify(matters, behind, two, evidence(late=IDS[:6], early=IDS[3:]), date(2026, 5, 4))
     assert found.known.rows() == [(0, "early")] and found.merged.rows() == [("late", "early")]
+
+
+def test_two_incidents_that_explain_one_rise_and_share_no_record_are_two_matters_and_small_ones_stay_with_the_first():
+    ids = [f"r{n:02d}" for n in range(40)]
+    rise = signals({"signal_id": "c", "level": "coarse", "fine_place": None, "observed": 41.0}, {"signal_id": "i1", "kind": "incident", "level": "incident", "incident_id": "i1"},
+                   {"signal_id": "i2", "kind": "incident", "level": "incident", "incident_id": "i2"}, {"signal_id": "i3", "kind": "incident", "level": "incident", "incident_id": "i3"})
+    of = lambda r: "i1" if r < "r22" else "i2" if r < "r36" else "i3"
+    found = find_matters(rise, members(c=ids, i1=ids[:22], i2=ids[22:36], i3=ids[36:]), records(ids, incident_id=of), STREETS_NONE)
+    assert found.matters.select("incident_id", "incidents").rows() == [("i1", ["i1", "i3"]), ("i2", ["i2"])]
+    assert found.records.group_by("matter").len().sort("matter")["len"].to_list() == [26, 14]
+    # A rise that nothing explains is the place's, however many incidents it has.
+    even = find_matters(rise, members(c=ids, i1=ids[:14], i2=ids[14:28], i3=ids[28:]), records(ids, incident_id=lambda r: "i1" if r < "r14" else "i2" if r < "r28" else "i3"), STREETS_NONE)
+    assert only(even)["subject"] == "coarse"

@@ -235,10 +235,19 @@ def test_a_warning_is_worked_to_its_end(home, board, tmp_path, capsys):
     warning = next(w[0] for w in tables(("v_warnings",))["v_warnings"] if "搅拌站" in w[19])
     assert cli(["work", warning, "start"]) == 1
     assert cli(["work", warning, "acknowledge", "--by", "desk"]) == 0
-    assert cli(["work", warning, "close"]) == 2
-    assert cli(["work", warning, "close", "--verdict", "confirmed", "--note", "plant stopped", "--json"]) == 0
+    assert cli(["work", warning, "assign", "--to", "desk", "--seen", "1"]) == 1 and "2" in capsys.readouterr().err
+    assert cli(["warnings", "--open", "--format", "json"]) == 0
+    order = json.loads(capsys.readouterr().out)
+    assert warning in {w["warning_id"] for w in order} and [w["rank"] for w in order] == list(range(1, len(order) + 1))
+    assert cli(["warnings", "--overdue"]) == 0 and cli(["warnings", "--due-soon", "2"]) == 0 and cli(["requests"]) == 0
+    assert cli(["work", warning, "close"]) == 2 and cli(["work", warning, "close", "--verdict", "confirmed"]) == 2
+    capsys.readouterr()
+    assert cli(["work", warning, "close", "--verdict", "confirmed", "--measures", "plant stopped", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["status"], shown["verdict"]) == ("closed", "confirmed")
+    assert (shown["status"], shown["verdict"], shown["measures"]) == ("closed", "confirmed", "plant stopped")
+    assert cli(["work", warning, "history", "--json"]) == 0
+    assert [e["kind"] for e in json.loads(capsys.readouterr().out)] == ["raised", "refused", "acknowledged", "refused", "closed"]
+    assert cli(["work", warning, "history"]) == 0 and cli(["work", "nobody", "history"]) == 2
     assert cli(["evaluate"]) == 0 and cli(["explain", warning]) == 0
     assert "plant stopped" in capsys.readouterr().out
 

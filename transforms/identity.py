@@ -6,17 +6,21 @@ import polars as pl
 
 from transforms.matters import OVERLAP
 
-#: A surge in the same cell within these days of the last sign is the same matter; a closed one is watched as long.
+#: A surge in the same cell within these days of the last sign is the same matter.
 QUIET_DAYS = 28
+#: Statuses of a warning whose matter has come to an end; within the watch it is opened again.
+ENDED = ("closed", "expired")
 
 
 @dataclass(frozen=True)
 class Identities:
-    """`known`: (matter, warning_id) of matters that have a warning; several matters may have the same one. `merged`: (warning_id, into): open warnings that proved to be
-    one matter, the one raised first lives on."""
+    """`known`: (matter, warning_id) of matters that have a warning; several matters may have the same one. `merged`: (warning_id, into): open
+    warnings that proved to be one matter, the one raised first lives on (ties: the smaller id). `split`: (matter, warning_id) of matters that
+    were part of a warning and are so no longer: each becomes a new warning that names it."""
 
     known: pl.DataFrame
     merged: pl.DataFrame
+    split: pl.DataFrame
 
 
 def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.DataFrame, warning_records: pl.DataFrame, day: date,
@@ -30,14 +34,33 @@ def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.D
     alive = warnings.filter(~pl.col("status").is_in(["merged"]) & (
         pl.col("closed_on").is_null() | (pl.col("closed_on") >= day - timedelta(days=watch_days))))
     pairs = pl.concat([_by_records(matter_records, alive, warning_records), _by_incident(matters, alive), _by_cell(matters, alive, day)])
-    pairs = pairs.unique().join(alive.select("warning_id", "raised_on", "status"), on="warning_id").sort(
-        "matter", pl.col("status").is_in(["closed", "expired"]), "raised_on", "warning_id")
+    pairs = pairs.unique()
+    split = _split(pairs, matters, matter_records, alive)
+    pairs = pairs.join(split, on=["matter", "warning_id"], how="anti")
+    pairs = pairs.join(alive.select("warning_id", "raised_on", "status"), on="warning_id").sort(
+        "matter", pl.col("status").is_in(ENDED), "raised_on", "warning_id")
     known = pairs.group_by("matter", maintain_order=True).agg(pl.col("warning_id").first())
     rest = pairs.join(known.rename({"warning_id": "into"}), on="matter").filter(
-        (pl.col("warning_id") != pl.col("into")) & ~pl.col("status").is_in(["closed", "expired"])
+        (pl.col("warning_id") != pl.col("into")) & ~pl.col("status").is_in(ENDED)
         & ~pl.col("warning_id").is_in(known["warning_id"].to_list()))
     merged = rest.sort("warning_id", "into").unique("warning_id", keep="first", maintain_order=True).select("warning_id", "into")
-    return Identities(known.select("matter", "warning_id"), merged)
+    split = split.join(known, on="matter", how="anti").sort("matter", "warning_id").unique("matter", keep="first", maintain_order=True)
+    return Identities(known.select("matter", "warning_id"), merged, split)
+
+
+def _split(pairs: pl.DataFrame, matters: pl.DataFrame, matter_records: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:
+    """(matter, warning_id) of matters whose records went into incidents that a warning of incidents knows nothing of, while another of tonight's
+    matters has the incidents that it stands on: by records they were its part, by lineage they are another matter."""
+    of_incidents = alive.filter((pl.col("subject") == "incident") & (pl.col("incidents").list.len() > 0))
+    both = (pairs.join(matters.filter((pl.col("subject") == "incident") & (pl.col("incidents").list.len() > 0)).select(
+                "matter", pl.col("incidents").alias("_ours")), on="matter")
+            .join(of_incidents.select("warning_id", pl.col("incidents").alias("_theirs")), on="warning_id")
+            .with_columns((pl.col("_ours").list.set_intersection("_theirs").list.len() > 0).alias("_same")))
+    stays = both.filter("_same").select("warning_id", pl.col("matter").alias("_stays")).sort("warning_id", "_stays").unique("warning_id", keep="first", maintain_order=True)
+    leaves = both.filter(~pl.col("_same")).join(stays, on="warning_id").select("matter", "warning_id", "_stays")
+    held = matter_records.rename({"matter": "_stays"})
+    shared = leaves.join(matter_records, on="matter").join(held, on=["_stays", "record_id"], how="semi").select("matter", "warning_id").unique()
+    return leaves.select("matter", "warning_id").join(shared, on=["matter", "warning_id"], how="anti")
 
 
 _PAIR = {"matter": pl.Int32, "warning_id": pl.String}

@@ -31,6 +31,8 @@ MEMBER: dict[str, Any] = {"signal_id": pl.String, "record_id": pl.String}
 
 #: A subject explains a rise where it holds this share of the excess.
 EXPLAINS = 0.5
+#: A second cause of a rise is a matter of its own where it alone holds this share of the excess.
+LEAVES = 0.25
 #: A street is the matter's place where it holds this share of the whole place's excess.
 STREET_HOLDS = 0.6
 #: Two signals are one matter where they share this share of the smaller one's records.
@@ -126,13 +128,37 @@ def find_matters(signals: pl.DataFrame, members: pl.DataFrame, records: pl.DataF
     told = members.join(placed.select("signal_id", "matter"), on="signal_id").select("matter", "record_id").unique()
     told = told.join(records, on="record_id", how="left")
     rows, owned = [], []
-    for (matter,), group in placed.group_by("matter", maintain_order=True):
-        behind = told.filter(pl.col("matter") == matter).sort("record_id")
+    groups = [part for _, group in placed.group_by("matter", maintain_order=True) for part in _apart(group, members)]
+    for matter, group in enumerate(groups):
+        behind = told.filter(pl.col("matter") == group["matter"][0]).sort("record_id")
+        if len(groups) > placed["matter"].n_unique():
+            behind = behind.filter(pl.col("record_id").is_in(_of_signals(group, members)))
         row, ids = _subject(group, behind, members, records, streets)
         rows.append({"matter": matter, **row})
         owned.append(pl.DataFrame({"record_id": ids}, schema={"record_id": pl.String}).with_columns(
             pl.lit(matter, pl.Int32).alias("matter")).select("matter", "record_id"))
     return Matters(pl.DataFrame(rows, schema=MATTER), pl.concat(owned).unique().sort("matter", "record_id"))
+
+
+def _apart(group: pl.DataFrame, members: pl.DataFrame) -> list[pl.DataFrame]:
+    """The causes of one rise, where there are several: two incidents that share no record are not one matter because the cell above them counts both.
+
+    The one that explains the rise keeps its cells; another leaves where it alone explains `LEAVES` of it. A rise that nothing explains stays whole.
+    """
+    cells = group.filter(pl.col("level").is_in(["fine", "coarse"]) & (pl.col("kind") == "surge"))
+    causes = group.filter(pl.col("level").is_in(["incident", "respondent"]))
+    if cells.is_empty() or causes.height < 2:
+        return [group]
+    rise = float((cells["observed"] - cells["expected"]).max())  # type: ignore[arg-type]
+    inside = members.filter(pl.col("signal_id").is_in(causes["signal_id"].to_list()))
+    part = components(causes, inside, [])
+    sized = inside.join(part, on="signal_id").group_by("matter").agg(pl.col("record_id").n_unique().alias("n")).sort("n", "matter", descending=[True, False])
+    if sized["n"][0] < max(LEAST, EXPLAINS * rise):
+        return [group]
+    leave = sized[1:].filter(pl.col("n") >= max(LEAST, LEAVES * rise))["matter"].to_list()
+    gone = part.filter(pl.col("matter").is_in(leave))
+    out = [group.filter(~pl.col("signal_id").is_in(gone["signal_id"].to_list()))]
+    return out + [group.filter(pl.col("signal_id").is_in(ids["signal_id"].to_list())) for _, ids in gone.sort("matter").group_by("matter", maintain_order=True)]
 
 
 def _top(behind: pl.DataFrame, column: str) -> tuple[str | None, int]:

@@ -26,4 +26,10 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "v_metrics": (
         "metric", "period_start", "period_end", "grain", "key", "numerator", "denominator", "value", "low", "high", "mature", "as_of",
     ),
+    "v_work": (
+        "warning_id", "change_no", "status", "assigned_to", "owner", "due_at", "snoozed_until", "escalation_step", "escalated_to", "verdict", "measures",
+        "handled_by", "closed_on", "follows", "merged_into", "ranked_on", "rank", "priority", "expected_precision", "basis",
+    ),
+    "v_warning_events": ("event_id", "warning_id", "known_at", "kind", "done_by", "changes", "note", "run_id"),
+    "v_outbox": ("message_id", "created_at", "kind", "warning_id", "level", "lead_unit", "title", "body", "lang", "run_id", "sent_at"),
 }

@@ -213,7 +213,8 @@ def _recount(connection: sa.Connection, warnings: Sequence[str]) -> None:
         some = list(warnings[start:start + 500])
         connection.execute(sa.update(warning).where(warning.c.warning_id.in_(some)).values(n_records=n))
         empty = sa.select(warning.c.warning_id).where(warning.c.warning_id.in_(some), warning.c.n_records == 0)
-        connection.execute(sa.delete(tables.warning_event).where(tables.warning_event.c.warning_id.in_(empty)))
+        for told in (tables.warning_event, tables.outbox, tables.ranking, tables.work_request):
+            connection.execute(sa.delete(told).where(told.c.warning_id.in_(empty)))
         connection.execute(sa.delete(warning).where(warning.c.warning_id.in_(some), warning.c.n_records == 0))
 
 

@@ -12,7 +12,7 @@ from warehouse.tables import metadata
 from warehouse.types import MOMENT_TEXT, Json, Moment, Texts
 
 #: Columns that a published view names otherwise than its table.
-_RENAMED: dict[str, pl.DataType] = {"file": pl.String(), "row": pl.Int64(), "respondent": pl.String()}
+_RENAMED: dict[str, pl.DataType] = {"file": pl.String(), "row": pl.Int64(), "respondent": pl.String(), "ranked_on": pl.Date()}
 
 
 @cache

@@ -1,5 +1,4 @@
 """A replay's house: begun as the live one stood at a moment, fed with what became known, read back when its days are done."""
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,9 +16,12 @@ from warehouse.journal import worked_writes
 from warehouse.lake import REVISIONS
 from warehouse.publication import LakeWrite, Publication, Write
 from warehouse.store import STORED, Warehouse
+from warehouse.warning_work import worked_upon
 
 #: What a replay keeps, table by table: those of the live house, under the replay's run.
-KEPT = ("warning", "warning_record", "series", "record", "notice", "metric")
+KEPT = ("warning", "warning_record", "series", "record", "notice", "metric", "ranking")
+#: What staff did is carried over from so many days before: longer than any warning's life or any verdict that nights learn from.
+ACTS_DAYS = 800
 #: Revisions are fetched for so many days at once.
 STRETCH = 31
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
@@ -57,7 +59,8 @@ def begin_at(aside: Warehouse, live: Warehouse, place: str, sources: Sequence[st
     if aside.read("select run_id from run where run_id = 'begin'").height:
         return
     told, behind = live.told(moment, place)
-    told = worked_upon(told, _events(live, told["warning_id"], None, moment))
+    acts = live.acts(moment - timedelta(days=ACTS_DAYS), moment).filter(pl.col("warning_id").is_in(told["warning_id"].implode()))
+    told = worked_upon(told.with_columns(pl.col("change_no").fill_null(1)), acts)
     wanted = pl.concat([
         live.worked(moment, sources, since).select("record_id").collect(), behind.select("record_id"),
         live.dataset("revisions", until, sources).filter(pl.col("known_at") > moment).select("record_id").collect()]).unique()
@@ -76,39 +79,27 @@ def begin_at(aside: Warehouse, live: Warehouse, place: str, sources: Sequence[st
         state = live.dataset(name, moment, [place], newest=True).collect()
         lake += [LakeWrite(name, place, state, "all")] if state.height else []
     run = pl.lit("begin").alias("run_id")
-    writes = [Write("record", rows), Write("warning", told.with_columns(run)), Write("warning_record", behind)]
+    # In the journal a row is known at its night; what the table keeps is when the record was.
+    behind = behind.drop("known_at").join(made.select("record_id", pl.col("first_known_at").alias("known_at")), on="record_id", how="left")
+    writes = [Write("record", rows), Write("warning", told.with_columns(run)), Write("warning_record", behind), Write("warning_event", acts),
+              Write("decision", _calibrations(live, moment))]
     aside.publish(Publication({"run_id": "begin", "kind": "replay", "as_of": moment, "outcome": "ok"}, [w for w in writes if w.frame.height], lake,
                               known_to=moment))
 
 
 def work_upon(aside: Warehouse, live: Warehouse, after: datetime, until: datetime) -> None:
-    """What staff did to the live house's warnings between two moments, done to the same warnings of the replay."""
-    told = aside.read("warning")
-    events = _events(live, told["warning_id"], after, until)
-    if events.is_empty():
-        return
-    changed = worked_upon(told.join(events.select("warning_id").unique(), on="warning_id", how="semi"), events)
+    """What staff did to the live house's warnings between two moments, done to the same warnings of the replay, and their decisions on ranking."""
+    told, acts = aside.read("warning"), live.acts(after, until)
+    mine = acts.filter(pl.col("warning_id").is_in(told["warning_id"].implode()))
+    changed = worked_upon(told.join(mine.select("warning_id").unique(), on="warning_id", how="semi"), mine)
     with writing(aside.engine) as connection:
         bulk.write(connection, tables.warning, changed, "upsert")
+        bulk.write(connection, tables.warning_event, mine, "ignore")
+        bulk.write(connection, tables.decision, _calibrations(live, until), "ignore")
 
 
-def _events(live: Warehouse, warnings: pl.Series, after: datetime | None, until: datetime) -> pl.DataFrame:
-    """What people (no run) changed of these warnings, oldest first: warning_id, known_at, changes (JSON)."""
-    events = live.select("warning_event", "run_id is null and known_at <= :until" + (" and known_at > :after" if after is not None else ""),
-                         until=until, **({"after": after} if after is not None else {}))
-    return events.filter(pl.col("warning_id").is_in(warnings.implode())).sort("known_at", "event_id").select("warning_id", "known_at", "changes")
-
-
-def worked_upon(warnings: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """Warnings with what people changed of them after the night that wrote them; columns of the table `warning`."""
-    if events.is_empty():
-        return warnings
-    rows = {w["warning_id"]: w for w in warnings.iter_rows(named=True)}
-    for warning_id, known_at, changes in events.iter_rows():
-        row = rows.get(warning_id)
-        if row is not None and known_at > row["as_of"]:
-            row |= {c: date.fromisoformat(v) if c == "closed_on" and v else v for c, v in json.loads(changes or "{}").items()}
-    return pl.DataFrame(list(rows.values()), schema=warnings.schema)
+def _calibrations(live: Warehouse, until: datetime) -> pl.DataFrame:
+    return live.decisions(until).filter(pl.col("kind") == "calibration")
 
 
 def became_known(live: Warehouse, sources: Sequence[str], after: datetime | None, moments: Sequence[datetime]) -> Iterator[pl.DataFrame]:
@@ -142,6 +133,7 @@ def said(aside: Warehouse, days: Sequence[date], first: date) -> dict[str, pl.Da
     within = "between :a and :b"
     out = {"warning": aside.select("warning", f"updated_on {within}", **given), "series": aside.select("series", f"date {within}", a=first, b=days[-1]),
            "notice": aside.select("notice", f"raised_on {within}", **given), "metric": aside.read("metric"),
+           "ranking": aside.select("ranking", f"date {within}", **given),
            "record": aside.read("select record_id, source_id, local_date, status, fine_place, coarse_place, problem_code, problem_id, incident_id "
                                 "from record where run_id is not null order by record_id")}
     out["warning_record"] = aside.read("warning_record").join(out["warning"].select("warning_id"), on="warning_id", how="semi")
@@ -154,13 +146,14 @@ def joined(parts: Sequence[dict[str, pl.DataFrame]], series_from: date) -> dict[
     series_from: cells of earlier days stay only where they are kept for good.
     """
     out = {}
-    for name, by in (("warning", ["warning_id"]), ("record", ["record_id"]), ("notice", ["notice_id"])):
+    for name, by in (("warning", ["warning_id"]), ("record", ["record_id"]), ("notice", ["notice_id"]), ("ranking", ["date", "warning_id"])):
         out[name] = pl.concat([p[name] for p in parts]).unique(by, keep="last", maintain_order=True).sort(by)
     numbered = [p["warning_record"].with_columns(pl.lit(n).alias("_n")) for n, p in enumerate(parts)]
     records = pl.concat(numbered)
     out["warning_record"] = records.filter(pl.col("_n") == pl.col("_n").max().over("warning_id")).drop("_n").sort("warning_id", "record_id")
     metrics = pl.concat([p["metric"].with_columns(pl.lit(n).alias("_n")) for n, p in enumerate(parts)])
-    out["metric"] = metrics.filter(pl.col("_n") == pl.col("_n").max().over("metric", "grain", "key")).drop("_n")
+    week = pl.when(pl.col("metric") == "calibration").then("period_start")
+    out["metric"] = metrics.filter(pl.col("_n") == pl.col("_n").max().over("metric", "grain", "key", week)).drop("_n")
     series = pl.concat([p["series"] for p in parts])
     key = ["series_id", "date"]
     # A day's own night says what was expected; of its count the last that learnt of a change.

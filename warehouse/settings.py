@@ -42,6 +42,14 @@ class Settings(BaseSettings):
     sentinel_days: int = Field(default=7, ge=1)
     #: What a night keeps of a list; the rest is counted.
     max_warnings: int = Field(default=60, ge=1)
+    #: For so long after its closing a matter is watched: its return opens the warning again. Later it is a new one.
+    watch_days: int = Field(default=60, ge=0)
+    #: A warning that nobody took up expires after so many days without a new record.
+    expire_days: int = Field(default=30, ge=1)
+    #: Whether staff's verdicts bear on ranking and thresholds.
+    learn: bool = True
+    #: Verdicts of so many days teach.
+    verdict_days: int = Field(default=365, ge=1, le=730)
     #: Whom to tell that a night failed or never came: Apprise URLs (wecombot://…, dingtalk://…, feishu://…, mailto://…). They hold keys.
     alarm_url: SecretStr | None = None
     #: Rows of a delivery that are worked on at once: memory follows it, results don't.

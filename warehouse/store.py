@@ -25,6 +25,7 @@ from warehouse.publication import Publication
 from warehouse.published import VIEWS
 from warehouse.reading import as_lists, bound, fetch, fetch_table
 from warehouse.settings import Settings
+from warehouse.warning_work import keep_up
 
 STORED = ("ok", "notices", "withheld")
 #: What a run may end as; a run without one is still going on, or dead.
@@ -314,8 +315,21 @@ class Warehouse:
         return self.lake.scan(name, files["path"].to_list()) if files.height or name in SCHEMAS else pl.LazyFrame()
 
     def open_warnings(self) -> pl.DataFrame:
-        """Warnings that are neither closed nor merged into another, lists as lists."""
-        return self.select("warning", "status <> 'closed' and merged_into is null")
+        """Warnings that are neither closed nor expired nor merged into another, lists as lists."""
+        return self.select("warning", "status not in ('closed', 'expired') and merged_into is null")
+
+    def of_fingerprints(self, fingerprints: Sequence[str]) -> pl.DataFrame:
+        """(warning_id, fingerprint, raised_on) of the warnings with these fingerprints."""
+        with self.engine.connect() as connection:
+            return by_ids(connection, "select w.warning_id, w.fingerprint, w.raised_on from {ids} i join warning w on w.fingerprint = i.id", list(fingerprints))
+
+    def acts(self, after: datetime | None, until: datetime | None = None, kinds: Sequence[str] = ()) -> pl.DataFrame:
+        """What people (no run) did to warnings after a moment, up to another, oldest first, of these kinds; attempts that were refused are left out."""
+        where = ["run_id is null", f"kind in ({', '.join(repr(k) for k in kinds)})" if kinds else "kind <> 'refused'"]
+        given = {k: v for k, v in (("after", after), ("until", until)) if v is not None}
+        where += ["known_at > :after"] if after is not None else []
+        where += ["known_at <= :until"] if until is not None else []
+        return self.select("warning_event", " and ".join(where), **given).sort("known_at", "event_id")
 
     def last_night(self, sources: Sequence[str] | None = None, before: date | None = None) -> pl.DataFrame:
         """The last stored batch of each source (with an earlier run date than `before`): source_id, run_id, run_date, as_of, outcome."""
@@ -427,6 +441,9 @@ def _write_all(connection: sa.Connection, publication: Publication, files: Seque
         _delete(connection, delete.table, delete.where, delete.parameters)
     for write in publication.writes:
         bulk.write(connection, _table(write.table), write.rows(), write.mode, write.key)
+    told = [w for write in publication.writes if write.table == "warning" for w in write.rows()["warning_id"].to_list()]
+    if told and known_to is not None:
+        keep_up(connection, told, known_to)
     day = run.get("run_date") or (began.run_date if began is not None else None)
     _set_run(connection, run)
     if day is not None:

@@ -175,21 +175,64 @@ def _warning(*head: sa.Column) -> list:
         sa.Column("incident_id", Text), sa.Column("series_id", Text), sa.Column("window_days", Integer), sa.Column("last_seen", Date),
         sa.Column("rule", Text), sa.Column("reasons", Json), sa.Column("evidence", Json), sa.Column("parameters", Json),
         sa.Column("lang", Text), sa.Column("assigned_to", Text), sa.Column("closed_on", Date),
+        # Its life: what staff and the nights' rules set. `change_no` grows with every change; who acts says which one they saw.
+        sa.Column("change_no", Integer, nullable=False, server_default=sa.text("1")),
+        sa.Column("pack", Text), sa.Column("lead_code", Text),                    # the policy pack that covers the place; the lead unit's code
+        sa.Column("owner", Text),                                                 # 包案: the post that owns the matter to its end
+        sa.Column("measures", Text), sa.Column("handled_by", Text), sa.Column("closed_at", Moment), sa.Column("snoozed_until", Date),
+        sa.Column("follows", Text),                                               # the earlier warning that this one comes after, or was split from
+        sa.Column("escalation_step", Integer), sa.Column("escalated_to", Text), sa.Column("escalated_at", Moment),
     ]
 
 
 warning = sa.Table("warning", metadata, *_warning(), sa.Column("run_id", Text, nullable=False),
-                   sa.Index(None, "status"), sa.Index(None, "updated_on"), sa.Index(None, "fingerprint"))
+                   sa.Index(None, "status"), sa.Index(None, "updated_on"), sa.Index(None, "fingerprint"), sa.Index(None, "closed_on"),
+                   sa.Index(None, "due_at"))
 warning_record = sa.Table("warning_record", metadata, key("warning_id"), key("record_id"),
                           sa.Column("role", Text, nullable=False), sa.Column("known_at", Moment), sa.Column("since", Date),
                           sa.Index(None, "record_id"))
 warning_event = sa.Table(
     "warning_event", metadata, key("event_id"),
     sa.Column("warning_id", Text, nullable=False), sa.Column("known_at", Moment, nullable=False),
-    sa.Column("kind", Text, nullable=False),                 # raised, updated, merged, acknowledged, assigned, noted, closed
-    sa.Column("done_by", Text), sa.Column("changes", Json), sa.Column("note", Text), sa.Column("run_id", Text),
-    sa.Index(None, "warning_id"),
+    sa.Column("kind", Text, nullable=False),                 # of nights: `flows.life`; of people: `policy.lifecycle.EVENT`, and refused
+    sa.Column("done_by", Text), sa.Column("changes", Json),  # column: [before, after]
+    sa.Column("note", Text), sa.Column("run_id", Text),      # null: a person's
+    sa.Column("facts", Json),                                # of a closing: what the warning looked like to those who gave the verdict
+    sa.Index(None, "warning_id"), sa.Index(None, "known_at"),
 )
+# What a bureau's own screens want done; `weisu requests` does it with the same checks as `weisu work`.
+work_request = sa.Table(
+    "work_request", metadata, key("request_id"),
+    sa.Column("warning_id", Text, nullable=False), sa.Column("action", Text, nullable=False), sa.Column("seen_no", Integer),
+    sa.Column("done_by", Text), sa.Column("unit", Text), sa.Column("owner", Text), sa.Column("verdict", Text), sa.Column("measures", Text),
+    sa.Column("note", Text), sa.Column("until", Date), sa.Column("requested_at", Moment),
+    sa.Column("applied_at", Moment), sa.Column("outcome", Text), sa.Column("message", Text),
+    sa.Index(None, "applied_at"),
+)
+# The life cycle and the units as rows, for those who work in SQL; written by migrations and nights from `policy`.
+work_rule = sa.Table("work_rule", metadata, key("action"), key("status"), sa.Column("leads", Text, nullable=False), sa.Column("event", Text, nullable=False))
+unit = sa.Table("unit", metadata, key("pack"), key("code"), sa.Column("name_zh", Text, nullable=False), sa.Column("name_en", Text, nullable=False),
+                sa.Column("kind", Text, nullable=False), sa.Column("valid_from", Date, nullable=False), sa.Column("valid_to", Date, nullable=False))
+# What channels have to tell, filled in the transaction that publishes; `sent_at` is the channel's.
+outbox = sa.Table(
+    "outbox", metadata, key("message_id"),
+    sa.Column("created_at", Moment, nullable=False), sa.Column("kind", Text, nullable=False), sa.Column("warning_id", Text, nullable=False),
+    sa.Column("level", Text), sa.Column("lead_unit", Text), sa.Column("title", Text), sa.Column("body", Json), sa.Column("lang", Text),
+    sa.Column("run_id", Text), sa.Column("sent_at", Moment),
+    sa.Index(None, "sent_at"), sa.Index(None, "created_at"), sa.Index(None, "warning_id"),
+)
+
+
+def _ranking(*head: sa.Column) -> list:
+    return [
+        *head, key("date", Date), key("warning_id"),
+        sa.Column("place_key", Text, nullable=False), sa.Column("as_of", Moment, nullable=False), sa.Column("rank", Integer, nullable=False),
+        sa.Column("priority", Double, nullable=False), sa.Column("expected_precision", Double), sa.Column("basis", Text, nullable=False),
+    ]
+
+
+# In which order a night would have the open warnings worked; kept as long as watched cells are.
+ranking = sa.Table("ranking", metadata, *_ranking(), sa.Column("run_id", Text), sa.Index(None, "warning_id"))
 
 
 def _notice(*head: sa.Column) -> list:
@@ -227,6 +270,7 @@ replay_record = sa.Table(
 )
 replay_notice = sa.Table("replay_notice", metadata, *_notice(key("run_id")))
 replay_metric = sa.Table("replay_metric", metadata, *_metric(key("run_id")))
+replay_ranking = sa.Table("replay_ranking", metadata, *_ranking(key("run_id")))
 
 # ---- what was purged -----------------------------------------------------------------------------------------------------------
 
