@@ -60,7 +60,7 @@ def test_no_query_of_a_night_scans_a_growing_table(plans):
 
 @pytest.mark.parametrize("lived", ["sqlite"], indirect=True)
 def test_a_night_scans_no_table_that_records_or_warnings_make_grow(lived, board, tmp_path):  # noqa: F811
-    growing = ("record", "revision", "series", "warning_record", "warning_event", "quarantine", "notice", "metric")
+    growing = ("record", "revision", "series", "warning", "warning_record", "warning_event", "quarantine", "notice", "metric")
     index_of_few = ("ix_revision_waiting", "ix_revision_moved", "ix_record_unworked")
     with explained(Engine) as seen:
         night(workbook(upto(board, NIGHTS[2]), tmp_path / "third.xlsx"), day=NIGHTS[2])
