@@ -80,16 +80,20 @@ def show_warnings(settings: Settings, day: date | None, status: str | None, form
         rows = list_of(house.warehouse, day, status)
         if rows.is_empty():
             tell(say("list.none", settings.lang, date=day))
-        runs = runs_of(house.warehouse, day)
-        text = export(rows, form, output, settings.lang, header_of(runs, day), evidence_of(house.warehouse, rows),
-                      series_of(house.warehouse, rows), notices_of(house.warehouse, day), runs, zone_of(house, day))
-        if text is not None:
-            print(text, end="")
-        if output is not None:
-            tell(say("list.written", settings.lang, path=output, n=rows.height))
+        _hand_out(house, rows, day, notices_of(house.warehouse, day), form, output)
         return 0
     finally:
         house.warehouse.close()
+
+
+def _hand_out(house: House, rows: pl.DataFrame, day: date, notices: pl.DataFrame | None, form: str, output: Path | None) -> None:
+    """Prints a list, or writes it to a file, with the runs of its day."""
+    lang, runs = house.settings.lang, runs_of(house.warehouse, day)
+    text = export(rows, form, output, lang, header_of(runs, day), evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), notices, runs, zone_of(house, day))
+    if text is not None:
+        print(text, end="")
+    if output is not None:
+        tell(say("list.written", lang, path=output, n=rows.height))
 
 
 def due_list(house: House, which: str, days: int, at: datetime) -> pl.DataFrame:
@@ -122,14 +126,7 @@ def show_due(settings: Settings, which: str, days: int, day: date | None, form: 
         rows = due_list(house, which, days, at)
         if rows.is_empty():
             tell(say("list.none_due", settings.lang))
-        last = day_of_list(house, None)
-        runs = runs_of(house.warehouse, last)
-        text = export(rows, form, output, settings.lang, header_of(runs, last), evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), None, runs,
-                      zone_of(house, last))
-        if text is not None:
-            print(text, end="")
-        if output is not None:
-            tell(say("list.written", settings.lang, path=output, n=rows.height))
+        _hand_out(house, rows, day_of_list(house, None), None, form, output)
         return 0
     finally:
         house.warehouse.close()
