@@ -141,3 +141,9 @@ def test_two_incidents_that_explain_one_rise_and_share_no_record_are_two_matters
     # A rise that nothing explains is the place's, however many incidents it has.
     even = find_matters(rise, members(c=ids, i1=ids[:14], i2=ids[14:28], i3=ids[28:]), records(ids, incident_id=lambda r: "i1" if r < "r14" else "i2" if r < "r28" else "i3"), STREETS_NONE)
     assert only(even)["subject"] == "coarse"
+
+
+def test_a_matter_of_several_callers_says_how_many_came_in_its_days_and_stands_on_all_its_records():
+    found = find_matters(signals({"signal_id": "a", "kind": "cluster", "level": "incident", "incident_id": "i1", "rule": "several", "observed": 4.0, "expected": None,
+                                  "p_value": None, "window": 7}), members(a=IDS), records(IDS, incident_id=lambda r: "i1"), STREETS_NONE)
+    assert (only(found)["observed"], only(found)["window"], found.records.height) == (4.0, 7, 10)

@@ -198,7 +198,8 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
             "problem_code": lead["problem_code"],
             "problems": [lead["problem_code"]], "fine_place": lead["fine_place"], "coarse_place": lead["coarse_place"],
             "respondent_key": lead["respondent_key"], "incident_id": lead["incident_id"] or (whole[0] if len(whole) == 1 else None), "incidents": whole,
-            "observed": float(len(ids)), "expected": None, "p_value": None, "window": lead["window"]}, ids
+            # An incident's signal counts its records in the window; the matter has all of them.
+            "observed": lead["observed"] if lead["level"] == "incident" else float(len(ids)), "expected": None, "p_value": None, "window": lead["window"]}, ids
 
 
 def _modes(frame: pl.DataFrame) -> dict:
