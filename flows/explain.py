@@ -48,7 +48,7 @@ def _warning(house: Warehouse, what: str, lang: str) -> list[str]:
     series = house.read("select date, observed, expected, p_value, alarm from v_series where series_id = :s order by date desc limit 14", s=w["series_id"])
     lines += [f"  {r['date']}  observed {r['observed']}  expected {_figure(r['expected'])}  p {_figure(r['p_value'])}{'  alarm' if r['alarm'] else ''}"
               for r in series.iter_rows(named=True)]
-    ranked = house.select("ranking", "warning_id = :w", w=what).tail(1)
+    ranked = house.select("ranking", "warning_id = :w", w=what).sort("date").tail(1)
     lines += [f"  rank {r['rank']} on {r['date']}: priority {_figure(r['priority'])}, expected precision {_figure(r['expected_precision'])} (by {r['basis']})"
               for r in ranked.iter_rows(named=True)]
     slots = {f"w{n}": x for n, x in enumerate(ids)}

@@ -73,16 +73,15 @@ class Feedback:
 
     def worth(self, rows: list[dict]) -> list[float]:
         """Priorities: what each warning's level is worth times the chance that it proves right."""
-        rules = table()
-        chance = np.nan_to_num(self.chances(rows), nan=rules["prior"])
-        return [float(f"{rules['worth'][r['level']] * p:.9g}") for r, p in zip(rows, chance)]
+        return _worth(rows, self.chances(rows))
 
     def ranked(self, rows: list[dict], place: Place, as_of: datetime, run_id: str) -> pl.DataFrame:
         """Rows of the table `ranking` for open warnings: the most worth first; ties by p-value, then by id."""
         live = [r for r in rows if r["status"] in OPEN]
         if not live:
             return pl.DataFrame(schema=_RANKING)
-        worth, chance = self.worth(live), self.chances(live)
+        chance = self.chances(live)
+        worth = _worth(live, chance)
         order = sorted(range(len(live)), key=lambda n: (-worth[n], rank(live[n]["level"]), -1.0 if live[n]["p_value"] is None else live[n]["p_value"],
                                                         live[n]["warning_id"]))
         return pl.DataFrame([{"date": self.day, "warning_id": live[n]["warning_id"], "place_key": place.key, "as_of": as_of, "rank": k + 1,
@@ -107,6 +106,11 @@ class Feedback:
         schema = {"metric": pl.String, "period_start": pl.Date, "period_end": pl.Date, "grain": pl.String, "key": pl.String, "numerator": pl.Float64,
                   "denominator": pl.Float64, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "mature": pl.Boolean}
         return pl.DataFrame(out, schema=schema).with_columns(pl.lit(as_of, pl.Datetime("us", "UTC")).alias("as_of"), pl.lit(run_id).alias("run_id"))
+
+
+def _worth(rows: list[dict], chance: np.ndarray) -> list[float]:
+    rules = table()
+    return [float(f"{rules['worth'][r['level']] * p:.9g}") for r, p in zip(rows, np.nan_to_num(chance, nan=rules["prior"]))]
 
 
 def feedback(house: Warehouse, place: Place, day: date, as_of: datetime, settings: Settings) -> Feedback:

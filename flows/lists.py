@@ -1,7 +1,6 @@
 """The list of a day, as dispatch staff read it: on the screen or in a file."""
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -12,7 +11,7 @@ from flows.running import House
 from policy.calendar import add_workdays
 from policy.catalogue import say
 from policy.levels import LEVELS
-from policy.lifecycle import OPEN
+from policy.lifecycle import OPEN, ZONE
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
@@ -106,10 +105,9 @@ def due_list(house: House, which: str, days: int, at: datetime) -> pl.DataFrame:
     rows = rows.drop("rank")
     if which == "overdue":
         return _by_clock(rows.filter(pl.col("due_at") <= at))
-    zone = ZoneInfo("Asia/Shanghai")
-    today = at.astimezone(zone).date()
+    today = at.astimezone(ZONE).date()
     last = (add_workdays(today, days) if days else today) + timedelta(days=1)
-    end = datetime.combine(last, time(), zone).astimezone(UTC)
+    end = datetime.combine(last, time(), ZONE).astimezone(UTC)
     return _by_clock(rows.filter((pl.col("due_at") > at) & (pl.col("due_at") < end)))
 
 
@@ -122,7 +120,7 @@ def show_due(settings: Settings, which: str, days: int, day: date | None, form: 
     """Prints or writes open warnings by their clocks, as of now or the end of a day."""
     house = House.open(settings)
     try:
-        at = now() if day is None else end_of(day, "Asia/Shanghai")
+        at = now() if day is None else end_of(day, ZONE.key)
         rows = due_list(house, which, days, at)
         if rows.is_empty():
             tell(say("list.none_due", settings.lang))

@@ -323,8 +323,7 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
     extra = pl.DataFrame([{c: t.get(c) for c in _WARNING_EXTRA} for t in told], schema=schema)
     rows = pl.concat([rows, extra], how="horizontal") if rows.height else rows.with_columns(
         pl.lit(None, t).alias(c) for c, t in schema.items())
-    records = house.read(f"select r.warning_id, r.record_id from warning_record r join warning w using (warning_id) where {alive} order by 1, 2", **given)
-    return rows, records.join(rows.select("warning_id"), on="warning_id", how="semi")
+    return rows, house.behind(rows["warning_id"])
 
 
 def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,

@@ -19,7 +19,7 @@ def test_only_rules_that_quarantine_do():
     assert (sound["source_record_id"].to_list(), bad["source_record_id"].to_list()) == (["A1", "A3"], ["A2", "A4"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.sampled_from(list(rules())), max_size=4), max_size=8))
 def test_no_row_is_lost_and_none_is_in_both(issues):
     frame = rows(*({"issues": codes} for codes in issues)) if issues else rows({}).head(0)

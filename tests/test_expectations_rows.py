@@ -143,7 +143,7 @@ def test_earlier_records_count_as_copies_and_known_ones_only_once():
     assert others(judge_rows(rows({"content": TEXT}), RowContext(recent=recent))) == ["1"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(8)))
 def test_the_order_of_rows_changes_nothing(order):
     frame = rows(*same(0, 1, 2), {"status": None}, {"content": None}, {"respondent_name": "超市"}, {"created_precision": "day"}, *same(40))
@@ -151,7 +151,7 @@ def test_the_order_of_rows_changes_nothing(order):
     assert judge_rows(frame[list(order)]).sort("record_id").equals(straight)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.text(max_size=3)), min_size=1, max_size=9))
 def test_appending_issues_is_what_the_expression_does(marks):
     frame = rows(*({"title": text, "issues": ["T04"] if first else []} for first, _, text in marks)).with_columns(
@@ -168,7 +168,7 @@ def test_check_digits(code, fails):
     assert fails_check_digit(pl.Series([code, "91350100M000100Y43"], dtype=pl.String)).to_list() == [fails, False]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text("0123456789ABCDEFGHJKLMNPQRTUWXY", min_size=17, max_size=17), st.integers(0, 16), st.integers(1, 30))
 def test_one_changed_sign_breaks_a_credit_code(body, at, step):
     alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"

@@ -39,7 +39,7 @@ def scored_pairs(draw):
     return np.array(size), group[i], group[j], np.array(p, float)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(scored_pairs())
 def test_sparse_and_dense_agglomeration_agree(given_):
     assert merge_groups(*given_, 0.35).tolist() == slowly(*given_, 0.35)

@@ -43,7 +43,7 @@ def test_nights_killed_one_after_the_other_after_their_commit_were_whole(engine,
 
 
 @given(engine=st.sampled_from(ENGINES), shares=st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=2))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 def test_a_night_killed_at_any_of_its_changes_and_once_more_on_what_it_left(engine, shares):
     calm = calm_night(engine)
     with TemporaryDirectory(prefix="weisu-killed-") as folder:

@@ -60,7 +60,7 @@ def test_a_night_finds_what_is_open_by_what_was_kept_of_it_and_asks_for_no_text(
     assert found.texts["record_id"].to_list() == NEW["record_id"].to_list()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.permutations(range(len(OPEN))), st.integers(0, len(OPEN)), st.permutations(range(len(NEW))))
 def test_kept_partly_kept_and_read_anew_give_the_same_links(first, order, n, new_order):
     links, open_ = first

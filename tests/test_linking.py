@@ -69,7 +69,7 @@ def test_texts_that_say_nothing_link_by_place_and_problem_only():
     assert (labels[4:] == -1).all()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.permutations(range(30)))
 def test_the_order_of_the_rows_makes_no_difference(order):
     rows = [(PLANT[0], PLANT[1] + f"，第{k}次反映", f"p{k}") for k in range(5)] + [(PARKING[0], PARKING[1] + f"，业主{k}", f"q{k}") for k in range(5)] + background(20)

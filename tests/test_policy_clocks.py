@@ -141,7 +141,7 @@ def slowly(row):
     return min((end_of(due_day(r, start).isoformat()) for r in rows), default=None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_ROWS, min_size=1, max_size=8))
 def test_many_records_at_once_are_what_each_is_alone(rows):
     assert due_dates(frame(*rows)).to_list() == [slowly(r) for r in rows]

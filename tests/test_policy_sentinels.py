@@ -119,7 +119,7 @@ _PIECES = st.sampled_from([s for t, c, *_ in [*DANGER, *LOOK_ALIKE] for s in (t,
 _TEXTS = st.lists(_PIECES, max_size=4).map("".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.one_of(st.none(), _TEXTS), _TEXTS), min_size=1, max_size=5))
 def test_the_quick_look_over_many_records_misses_none_that_reading_each_finds(pairs):
     got = match(pl.DataFrame(pairs, schema=TEXTS, orient="row"), RULES).to_list()

@@ -126,7 +126,7 @@ _PIECES = st.sampled_from(["我叫", "本人", "联系人", "王伟芳", "李某
                            *LOOK_ALIKES[:20]])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(_PIECES, max_size=9).map("".join))
 def test_masking_twice_is_masking_once(text):
     once, _ = mask_texts(pl.Series([text]))
@@ -135,7 +135,7 @@ def test_masking_twice_is_masking_once(text):
     assert not re.search(r"(?<!\d)1[3-9]\d{9}(?!\d)", once[0].translate(str.maketrans("３", "3"))) or "号" in once[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=40))
 def test_any_text_is_survived(text):
     out, _ = mask_texts(pl.Series([text]))

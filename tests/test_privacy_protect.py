@@ -66,7 +66,7 @@ def test_accounts_of_two_sources_are_two_callers_and_phones_one():
     assert out["caller_key"].n_unique() == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=6)), max_size=8), st.binary(min_size=1, max_size=80))
 def test_pseudonyms_are_keyed_stable_and_by_kind(values, key):
     series = pl.Series("v", values, dtype=pl.String)

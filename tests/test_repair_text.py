@@ -174,7 +174,7 @@ def garble(clean: str, seed: int, rate: float, commas: float, tones: bool) -> st
     return "".join(out)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(CLEAN), st.integers(0, 9999), st.floats(.3, 1), st.floats(.1, .6), st.booleans())
 def test_what_was_garbled_reads_as_before(clean, seed, rate, commas, tones):
     garbled = garble(clean, seed, rate, commas, tones)
@@ -182,7 +182,7 @@ def test_what_was_garbled_reads_as_before(clean, seed, rate, commas, tones):
     assert out.translate(_FOLD) == clean.translate(_FOLD)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(CLEAN), st.integers(1, 40), st.sampled_from("”“"), st.booleans())
 def test_a_lost_byte_is_undone_or_marked_and_never_invented(clean, cut, quote, traditional):
     head, tail = clean[:cut].translate(_FOLD).rstrip(",;、。"), clean[cut:].translate(_FOLD).lstrip(",;、。")
@@ -200,7 +200,7 @@ _PIECES = st.sampled_from([*LOOK_ALIKES, *CLEAN, ARTICLE_LIKE, "?！蓖ㄖ輩^",
                            "銆", "訴(su)", ",", "。"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_PIECES, max_size=8).map("".join), st.booleans())
 def test_repairing_twice_is_repairing_once_and_numbers_stay(text, damaged):
     once = repaired(text, damaged=damaged)
@@ -224,7 +224,7 @@ def test_match_text_does_not_swap_words():
     assert match_text(pl.Series(["退費糾紛(線上)", "網路"])).to_list() == ["退费纠纷(线上)", "网路"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=6)), max_size=6).map("".join))
 def test_match_text_is_a_fixed_point(text):
     once = match_text(pl.Series([text]))

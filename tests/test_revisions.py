@@ -97,7 +97,7 @@ _ROWS = st.lists(st.fixed_dictionaries({
     unique_by=lambda r: (r["record_id"], r["row_hash"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_ROWS, st.randoms(), st.booleans())
 def test_the_order_of_the_rows_makes_no_difference_and_nothing_is_lost(given_rows, random, history):
     straight = first(*given_rows, history=history)

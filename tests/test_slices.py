@@ -55,7 +55,7 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("shape", [{}, {"phones": False, "cut": False}, {"streets": False}], ids=["whole", "no phones", "no streets"])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(1, 50), hold=st.integers(0, 60))
 def test_any_size_of_slice_gives_the_same_intake(tmp_path, shape, size, hold):
     paths = written(delivered(**shape), tmp_path, 13, 15)

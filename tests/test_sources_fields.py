@@ -72,7 +72,7 @@ def test_clock_changes_take_the_first_hour_or_the_next_and_say_so():
     assert read["shifted"].to_list() == [True, True, False]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30)), min_size=1, max_size=20),
        st.sampled_from(["%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y年%m月%d日%H时%M分%S秒", "%Y%m%d%H%M%S", "%Y.%m.%d %H:%M:%S", "serial", "unix"]))
 def test_a_written_time_is_read_back_whatever_the_form_and_its_neighbours(moments, form):

@@ -202,7 +202,7 @@ def test_a_stray_quote_does_not_swallow_the_rows_after_it():
     assert raw.frame["问题描述"].to_list()[2:] == ['"5寸屏坏了', "好", '他说"好"的']
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00\r", exclude_categories=("Cs",)), max_size=12),
                          min_size=2, max_size=2), min_size=1, max_size=8))
 def test_no_record_is_lost_whatever_its_text(texts):

@@ -45,7 +45,7 @@ def test_a_day_is_judged_the_same_with_and_without_later_days(city):
 
 
 @given(st.sets(st.integers(300, 330), min_size=1, max_size=4))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_other_members_of_at_change_nothing(rows):
     counts = sparse_city(8, 331)[:, :12]
     at = sorted(rows)

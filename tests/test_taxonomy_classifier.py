@@ -58,7 +58,7 @@ _PIECES = st.sampled_from([w for text, _ in EXAMPLES for w in (text[:8], text[-8
 _TEXTS = st.lists(_PIECES, max_size=7).map("".join)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.one_of(st.none(), _TEXTS), _TEXTS), min_size=1, max_size=6))
 def test_the_fast_scan_says_what_a_slow_reading_says(pairs):
     assert fast(pairs) == [slowly(*p) for p in pairs]
@@ -159,7 +159,7 @@ def slow_scores(title, content):
     return (RULES[-first].code if top >= s["min_score"] else None, top, RULES[-second].code if next_ else None, top - next_ if next_ else 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.one_of(st.none(), _TEXTS), _TEXTS), min_size=1, max_size=4))
 def test_scores_runners_up_and_margins_are_those_of_a_slow_reading_too(pairs):
     frame = pl.DataFrame(pairs, schema={"title": pl.String, "content": pl.String}, orient="row")
@@ -170,7 +170,7 @@ def test_scores_runners_up_and_margins_are_those_of_a_slow_reading_too(pairs):
 _ALPHABET = st.sampled_from(sorted(set("的a1").union(*(p for r in RULES for p in (*r.strong, *r.include, *r.exclude)))))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_texts_made_of_what_the_patterns_themselves_ask_for(data):
     rule = data.draw(st.sampled_from(RULES))
@@ -201,7 +201,7 @@ _PATTERNS = st.recursive(
                             inner.map(lambda p: f"({p}){{0,2}}"), inner.map(lambda p: f"({p})?"), inner.map(lambda p: f"({p})+")), max_leaves=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_PATTERNS, st.lists(st.text("甲乙丙丁", max_size=6), min_size=1, max_size=6))
 def test_a_text_in_which_a_pattern_is_found_holds_the_words_that_it_needs(pattern, texts):
     need = needed_words(pattern)

@@ -65,7 +65,7 @@ def test_without_verdicts_or_with_few_there_is_something_to_fall_back_on():
     assert VerdictRanking().fit(frame, np.ones(300)).basis_ == "kind"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.sampled_from(["level", "p_value", "n_callers", "observed"]))
 def test_more_of_what_speaks_for_a_warning_never_lowers_it(seed, column):
     frame, credit = told(60, seed)

@@ -159,7 +159,7 @@ def naive(rows, moment, since):
 
 
 @given(EVENTS, st.integers(1, 4), st.integers(0, 41), st.none() | st.integers(0, 60), st.booleans())
-@bounds(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@bounds(max_examples=12, suppress_health_check=list(HealthCheck))
 def test_as_of_is_what_the_contract_says_in_however_many_runs_and_files(events, n_runs, day, back, packed):
     rows = history(events)
     home = Path(tempfile.mkdtemp(prefix="weisu-as-of-"))

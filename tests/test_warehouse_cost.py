@@ -58,14 +58,18 @@ def test_no_query_of_a_night_scans_a_growing_table(plans):
     assert scans == []
 
 
+#: What a night may walk through: what it asks about, what grows by a row or two a night, and indexes of what waits.
+WALKED = {"json_each", "alembic_version", "house_key", "purge", "run", "batch", "lake_file"}
+OF_FEW = ("USING INDEX ix_revision_moved", "USING INDEX ix_record_unworked", "USING INDEX ix_revision_waiting")
+
+
 @pytest.mark.parametrize("lived", ["sqlite"], indirect=True)
-def test_a_night_scans_no_table_that_records_or_warnings_make_grow(lived, board, tmp_path):  # noqa: F811
-    growing = ("record", "revision", "series", "warning", "warning_record", "warning_event", "quarantine", "notice", "metric")
-    index_of_few = ("ix_revision_waiting", "ix_revision_moved", "ix_record_unworked")
+def test_a_night_walks_through_no_table_that_records_or_warnings_make_grow(lived, board, tmp_path):  # noqa: F811
     with explained(Engine) as seen:
         night(workbook(upto(board, NIGHTS[2]), tmp_path / "third.xlsx"), day=NIGHTS[2])
-    scans = [(q, step) for q, plan in seen for step in plan if step.startswith(tuple(f"SCAN {table}" for table in growing)) and not step.endswith(index_of_few)]
-    assert len(seen) > 30 and scans == []
+    # By the plan's own names, aliases included: whatever is not known to be small is a scan too many.
+    scans = {(q, step) for q, plan in seen for step in plan if step.startswith("SCAN") and step.split()[1] not in WALKED and not step.endswith(OF_FEW)}
+    assert len(seen) > 30 and scans == set()
 
 
 def test_the_watch_would_see_a_scan(plans):

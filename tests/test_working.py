@@ -233,7 +233,7 @@ def test_what_people_did_after_the_as_of_stands_over_what_the_night_writes_and_t
 STEPS = st.lists(st.sampled_from(sorted(ACTIONS)), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(STEPS, STEPS)
 def test_undoing_what_people_did_is_the_opposite_of_doing_it(before, since):
     row = dict.fromkeys(c.name for c in metadata.tables["warning"].c) | a_warning()

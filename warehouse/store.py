@@ -323,6 +323,12 @@ class Warehouse:
         with self.engine.connect() as connection:
             return by_ids(connection, "select w.warning_id, w.fingerprint, w.raised_on from {ids} i join warning w on w.fingerprint = i.id", list(fingerprints))
 
+    def behind(self, warning_ids: pl.Series) -> pl.DataFrame:
+        """(warning_id, record_id) of the records behind these warnings, sorted."""
+        with self.engine.connect() as connection:
+            return by_ids(connection, "select r.warning_id, r.record_id from {ids} i join warning_record r on r.warning_id = i.id", warning_ids).sort(
+                "warning_id", "record_id")
+
     def acts(self, after: datetime | None, until: datetime | None = None, kinds: Sequence[str] = ()) -> pl.DataFrame:
         """What people (no run) did to warnings after a moment, up to another, oldest first, of these kinds; attempts that were refused are left out."""
         where = ["run_id is null", f"kind in ({', '.join(repr(k) for k in kinds)})" if kinds else "kind <> 'refused'"]
