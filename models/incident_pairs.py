@@ -6,7 +6,7 @@ rare value weighs more, disagreement weighs against.
 """
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy import sparse
 from models.incident_corpus import IN_BOTH, LOW, Corpus, Weights, unit
 from models.incident_texts import SHIFT, Texts, in_row_sums
 from models.similarity import WIDTH, largest, picked, ranked
+from models.threads import chunks, side_by_side
 
 #: So many meetings of rows through shared rare features are afforded in all; each row has its share, and at least `BUDGET_A_ROW`.
 BUDGET, BUDGET_A_ROW = 250_000_000, 1500
@@ -73,7 +74,8 @@ def nearest(corpus: Corpus, chunk: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(found_i or [np.zeros(0, np.int64)]), np.concatenate(found_j or [np.zeros(0, np.int64)])
 
 
-def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray, weights: Weights, chunk: int = 50_000) -> tuple[np.ndarray, np.ndarray]:
+def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray, weights: Weights,
+               chunk: int = 50_000, block: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (new node, node): the nearest of each new node among all, by the new one's heaviest rare features.
 
     new: texts of the new nodes, numbered from `first` on. every: all texts, in parts; node: of each the node it stands for, −1 where
@@ -87,7 +89,7 @@ def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray,
     left = sparse.csr_matrix((left.data.astype(np.float32), code.astype(np.int32), left.indptr.astype(np.int32)), shape=(len(new), len(columns)))
     place = np.full(WIDTH, -1, np.int32)
     place[columns] = np.arange(len(columns))
-    near = Nearest(first, len(new), weights.n, most_near(weights.n))
+    blocks = [Nearest(left[begin:begin + block], first + begin, weights.n, most_near(weights.n)) for begin in range(0, len(new), block)]
     read = 0
     for texts in every:
         for begin in range(0, len(texts), chunk):
@@ -102,35 +104,36 @@ def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray,
             ends = np.searchsorted(at, start - start[0])
             scale = np.repeat(1 / np.maximum(norm, 1e-9), np.diff(ends)).astype(np.float32)
             right = sparse.csr_matrix((weight[at] * scale, column[at], ends.astype(np.int32)), shape=(len(start) - 1, len(columns))).T.tocsr()
-            near.look(left, right, stands_for)
+            side_by_side(partial(Nearest.look, right=right, node=stands_for), blocks)
         read += len(texts)
-    return near.pairs()
+    found = [near.pairs() for near in blocks] or [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])
 
 
 class Nearest:
-    """The `most` nearest of each of n new nodes, numbered from `first` on, among all `nodes`, found part by part; which part comes first makes no difference."""
+    """The `most` nearest of each of some new nodes, numbered from `first` on, among all `nodes`, found part by part; which part comes first makes no difference."""
 
-    def __init__(self, first: int, n: int, nodes: int, most: int) -> None:
-        self.first, self.n, self.most = first, n, most
+    def __init__(self, left: sparse.csr_matrix, first: int, nodes: int, most: int) -> None:
+        """left: the new nodes' features, a row each."""
+        self.left, self.first, self.n, self.most = left, first, left.shape[0], most
         # row, 1 - value (six digits), other in one number each, so that a plain sort ranks them
         self.of_row, self.of_other = np.uint64(20 + int(nodes).bit_length()), np.uint64(int(nodes).bit_length())
-        if n.bit_length() + int(self.of_row) > 64:
-            raise ValueError(f"{n} new nodes among {nodes}: too many to link at once; give them in several parts")
+        if self.n.bit_length() + int(self.of_row) > 64:
+            raise ValueError(f"{self.n} new nodes among {nodes}: too many to link at once; give them in several parts")
         self.kept, self.waiting = np.zeros(0, np.uint64), [np.zeros(0, np.uint64)]
-        self.least = np.full(n, LEAST_COSINE)
+        self.least = np.full(self.n, LEAST_COSINE)
 
-    def look(self, left: sparse.csr_matrix, right: sparse.csr_matrix, node: np.ndarray, chunk: int = 2000) -> None:
-        """Looks at a part: new nodes × features, features × others, and which node each of the others is."""
-        for begin in range(0, self.n, chunk):
-            met = left[begin:begin + chunk] @ right
-            row = begin + np.repeat(np.arange(met.shape[0]), np.diff(met.indptr))
-            good = np.flatnonzero(met.data >= self.least[row] - 1e-6)
-            row, other, value = row[good], node[met.indices[good]], np.rint(met.data[good].astype(float) * 1e6)
-            near = (value >= LEAST_COSINE * 1e6) & (other != self.first + row)
-            row, other, far = (x[near].astype(np.uint64) for x in (row, other, 1_000_001 - np.minimum(value, 1_000_001)))
-            self.waiting.append(row << self.of_row | far << self.of_other | other)
-            if sum(map(len, self.waiting)) > 500_000 + len(self.kept):
-                self._choose()
+    def look(self, right: sparse.csr_matrix, node: np.ndarray) -> None:
+        """Looks at a part: features × others, and which node each of the others is."""
+        met = self.left @ right
+        row = np.repeat(np.arange(self.n), np.diff(met.indptr))
+        good = np.flatnonzero(met.data >= self.least[row] - 1e-6)
+        row, other, value = row[good], node[met.indices[good]], np.rint(met.data[good].astype(float) * 1e6)
+        near = (value >= LEAST_COSINE * 1e6) & (other != self.first + row)
+        row, other, far = (x[near].astype(np.uint64) for x in (row, other, 1_000_001 - np.minimum(value, 1_000_001)))
+        self.waiting.append(row << self.of_row | far << self.of_other | other)
+        if sum(map(len, self.waiting)) > 20_000 + len(self.kept):
+            self._choose()
 
     def _choose(self) -> None:
         """The nearest of those kept and those waiting; what is farther than the last of them needs no second look."""
@@ -225,13 +228,15 @@ def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 10_000) 
     for matrix in (where, mark):
         matrix.has_canonical_format = True
     made = np.zeros((len(i), len(INNER) + 2 * len(OUTER)))
-    for begin in range(0, len(i), chunk):
-        at = slice(begin, begin + chunk)
+
+    def multiply(at: slice) -> None:
         met = where[i[at]].multiply(mark[j[at]]).tocsr()
         one, two = corpus.table[met.data - 1], corpus.table[mark[i[at]].multiply(where[j[at]]).tocsr().data - 1]
         each = one.take(left, axis=1)
         each *= two.take(right, axis=1)
         made[at] = sparse.csr_matrix((np.ones(len(each), np.float32), np.arange(len(each)), met.indptr), shape=(met.shape[0], len(each))) @ each
+
+    side_by_side(multiply, chunks(len(i), chunk))
     return dict(zip((*INNER, *OUTER, *(f"{name}_turned" for name in OUTER)), made.T))
 
 
@@ -305,11 +310,13 @@ def graph_features(i: np.ndarray, j: np.ndarray, p: np.ndarray, n: int, chunk: i
     near = (near + near.T).tocsr()
     degree = np.asarray(near.sum(axis=1)).ravel()
     best, shared = np.zeros(len(i)), np.zeros(len(i))
-    for start in range(0, len(i), chunk):
-        at = slice(start, start + chunk)
+
+    def meet(at: slice) -> None:
         one, two = near[i[at]], near[j[at]]
         best[at] = one.minimum(two).max(axis=1).toarray().ravel()
         shared[at] = np.asarray(one.multiply(two).sum(axis=1)).ravel()
+
+    side_by_side(meet, chunks(len(i), chunk))
     return np.column_stack([best, np.log1p(shared), shared / np.sqrt(np.maximum(degree[i] * degree[j], 1e-3)),
                             np.log1p(np.minimum(degree[i], degree[j])), logit(p)])
 
@@ -327,13 +334,16 @@ def learnt() -> dict[str, dict[str, np.ndarray]]:
     return {stage: {name: np.asarray(value, float) for name, value in part.items()} for stage, part in raw.items()}
 
 
-def log_odds(stage: str, x: np.ndarray, chunk: int = 200_000) -> np.ndarray:
+def log_odds(stage: str, x: np.ndarray, chunk: int = 50_000) -> np.ndarray:
     """The learnt log odds of pairs with features `x` being one matter: intercept + z·w + zᵀQz, z the scaled features."""
     model = learnt()[stage]
     out = np.empty(len(x))
-    for start in range(0, len(x), chunk):
-        z = np.clip((x[start:start + chunk] - model["mean"]) / model["scale"], -8, 8)
-        out[start:start + chunk] = model["intercept"] + z @ model["linear"] + np.einsum("ij,ij->i", z @ model["square"], z)
+
+    def odds(at: slice) -> None:
+        z = np.clip((x[at] - model["mean"]) / model["scale"], -8, 8)
+        out[at] = model["intercept"] + z @ model["linear"] + np.einsum("ij,ij->i", z @ model["square"], z)
+
+    side_by_side(odds, chunks(len(x), chunk))
     return out
 
 
