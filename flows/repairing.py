@@ -18,7 +18,7 @@ from policy.catalogue import say
 from transforms.canonical import RECORD
 from transforms.counts import cell_of
 from transforms.revisions import current_view, revise
-from warehouse.lake import COUNTS, REVISIONS
+from warehouse.lake import COUNTS, LINK_TEXTS, REVISIONS
 from warehouse.landing import LandedFile
 from warehouse.publication import LakeWrite
 from warehouse.rewriting import take_place
@@ -48,10 +48,10 @@ def repair(house: House) -> int:
             elif dataset == "counts":
                 rows = _counts(house, source, month, sound.filter(pl.col("month") == month)["path"].to_list())
                 _put(house, part, rows, "doctor.repair.counts")
-            elif dataset == STATE:
+            elif dataset == STATE or dataset.startswith(LINK_TEXTS):
                 take_place(warehouse, _run_id(), part, [])
                 for path in part["path"]:
-                    tell(say("doctor.repair.state", lang, path=path))
+                    tell(say("doctor.repair.state" if dataset == STATE else "doctor.repair.texts", lang, path=path))
             else:
                 left += _lost(house, part, int(part["n_rows"].sum()))
         return int(bool(left))

@@ -6,6 +6,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from flows.cli import run as cli
+from flows.link import KEPT
 from sources.mapping import shipped
 from tests.boards import workbook
 from tests.engines import ready_house
@@ -21,16 +22,18 @@ def test_damaged_and_missing_files_are_restored_from_landing(lived, capsys):  # 
     house = opened()
     then = house.warehouse.as_of(house.warehouse.batches()["as_of"].max()).collect()
     hurt, gone = lake_of(house, "revisions")["path"][:2].to_list()
-    counts = lake_of(house, "counts")["path"][0]
+    counts, kept = lake_of(house, "counts")["path"][0], lake_of(house, KEPT)["path"][0]
     counted = house.warehouse.counts(house.warehouse.batches()["as_of"].max())
     lake = house.warehouse.lake.folder
     (lake / hurt).write_bytes((lake / hurt).read_bytes()[:-9] + b"damage!!!")
     (lake / gone).unlink()
     (lake / counts).write_bytes(b"")
+    (lake / kept).write_bytes(b"")
     assert cli(["doctor"]) == 1 and hurt in capsys.readouterr().err
     assert cli(["doctor", "--repair"]) == 0
     told = capsys.readouterr().err
     assert told.count("逐字节") == 3, told
+    assert kept in told and kept not in lake_of(house, KEPT)["path"], "what linking had read is left to the next night to read again"
     assert house.warehouse.verify() == []
     assert house.warehouse.as_of(house.warehouse.batches()["as_of"].max()).collect().drop("issues").equals(then.drop("issues"))
     assert house.warehouse.counts(house.warehouse.batches()["as_of"].max()).equals(counted)
