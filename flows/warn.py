@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.places import Place
 from flows.wording import Rule, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
+from models.typical import typical
 from policy import taxonomy
 from policy.alerts import at_once
 from policy.clocks import due_dates
@@ -88,7 +89,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
-        evidence.append(_evidence(row["warning_id"], own, place.lang))
+        evidence.append(_evidence(row["warning_id"], own))
         events.append(_event(row, old, as_of, run_id))
     rows, capped = _held_to(rows, was, cap, worth)
     keep = {r["warning_id"] for r in rows}
@@ -254,14 +255,16 @@ def _held_to(rows: list[dict], was: Mapping[str, dict], cap: int, worth: Callabl
 _EVIDENCE: dict[str, Any] = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}
 
 
-def _evidence(warning_id: str, own: pl.DataFrame, lang: str) -> pl.DataFrame:
-    """Every record behind the warning; a few typical ones, of different callers and words, are examples."""
-    length = pl.col("content").str.len_chars().fill_null(0)
-    typical = own.with_columns((length - length.median()).abs().alias("_off"), pl.coalesce("caller_key", "record_id").alias("_who")).sort(
-        "_off", "created_at", "record_id").unique(["_who"], keep="first", maintain_order=True).unique(
-        ["content"], keep="first", maintain_order=True).head(EXAMPLES)["record_id"].to_list()
+def _evidence(warning_id: str, own: pl.DataFrame) -> pl.DataFrame:
+    """Every record behind the warning; a few typical ones, of different callers and words, are examples. Reports (举报) are examples only where
+    there is nothing else: nobody quotes them."""
+    secret = pl.col("record_type").eq_missing(pl.lit("report"))
+    open_ = own.with_columns(pl.coalesce("caller_key", "record_id").alias("_who"), secret.alias("_secret")).sort("_secret", "created_at", "row_hash", "record_id").unique(
+        "_who", keep="first", maintain_order=True)
+    some = open_.filter(~pl.col("_secret")) if not open_["_secret"].all() else open_
+    examples = some["record_id"].gather(typical(some["content"].fill_null(""), EXAMPLES)).to_list() or some["record_id"].head(1).to_list()
     return own.select(pl.lit(warning_id).alias("warning_id"), "record_id",
-                      pl.when(pl.col("record_id").is_in(typical)).then(pl.lit("example")).otherwise(pl.lit("evidence")).alias("role"),
+                      pl.when(pl.col("record_id").is_in(examples)).then(pl.lit("example")).otherwise(pl.lit("evidence")).alias("role"),
                       pl.col("first_known_at").alias("known_at"), pl.col("local_date").alias("since"))
 
 

@@ -81,7 +81,7 @@ def speaking(matter: dict, own: pl.DataFrame, rule: Rule | None) -> Speaking:
     name = _name(told.filter(pl.col("respondent_key") == key)) if key else None
     shops = _shops(told) if kind == "cluster" and key is None else []
     if kind == "sentinel" and heard:
-        first = told.filter(pl.col("respondent_key").eq_missing(pl.lit(key))) if key else told
+        first = _open(told.filter(pl.col("respondent_key").eq_missing(pl.lit(key))) if key else told)
         return Speaking(told, name, key, tidy_title(pl.Series([heard[first["record_id"][0]]]))[0], shops)
     return Speaking(told, name, key, _title(told, key, name), shops)
 
@@ -124,7 +124,13 @@ def _title(told: pl.DataFrame, key: str | None, name: str | None) -> str:
         mine = own.filter(~foreign)
         naming = mine.filter(said.str.contains(name, literal=True)) if name else mine.clear()
         candidates = naming if naming.height else mine
-    return incident_title(candidates.select("title", "content", "created_at")) if candidates.height else ""
+    return incident_title(_open(candidates).select("title", "content", "created_at")) if candidates.height else ""
+
+
+def _open(told: pl.DataFrame) -> pl.DataFrame:
+    """Those that are no reports (举报) where there are any: a reporter's words are used only where there are no others."""
+    others = told.filter(pl.col("record_type").ne_missing(pl.lit("report")))
+    return others if others.height else told
 
 
 def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
