@@ -68,6 +68,7 @@ def _card(w: dict[str, Any], own: pl.DataFrame, ended: list[dict], ranked: Mappi
         "warning_id": w["warning_id"], "kind": w["kind"], "status": w["status"], "level": w["level"], "lang": lang,
         "level_rule": {"row": row, **both(lambda x: reason(row, x))} if row else None,
         "title": {x: said[x]["title"] for x in LANGUAGES}, "summary": {x: said[x]["summary"] for x in LANGUAGES},
+        "what": {x: said[x].get("what") or said[x]["summary"] for x in LANGUAGES},
         "problem": {"code": problem, **both(lambda x: taxonomy.name(problem, x, day) if problem and taxonomy.problem(problem) else w["problem_name"])},
         "place": w["place"], "respondent": _masked(w["respondent"]),
         "figures": {c: w[c] for c in ("observed", "expected", "ratio", "p_value", "q_value", "window_days", "n_records")}
@@ -137,15 +138,18 @@ def _co_units(w: dict[str, Any], own: pl.DataFrame, rule: Any) -> list[dict[str,
     table = units(w["pack"])
     counts = {s: n for s, n in own.group_by("fine_place").len().iter_rows() if s}
     problem = w["problem_code"]
-    out = []
-    for code, why in w["parameters"].get("co_units", []):
+    out: list[dict[str, Any]] = []
+    if "co_units" not in w["parameters"]:
+        # A warning of a night that did not yet keep why.
+        return [{"code": None, **both(lambda x, name=name: name), "why": None, "because": None} for name in w["co_units"]]
+    for code, why in w["parameters"]["co_units"]:
         unit = table.unit(code)
         street = table.street_name(unit.street_code) if unit and unit.street_code else ""
 
         def because(lang: str, why: str = why, unit: Any = unit, street: str = street) -> str:
             name = taxonomy.name(problem, lang) if problem and taxonomy.problem(problem) else w["problem_name"] or ""
             return say(f"why.{why}", lang, problem=name, street=street if lang == "zh" or not unit or not unit.street_code else table.street_name(unit.street_code, lang),
-                       n=counts.get(street, 0), does=unit.does if unit else "", rule=rule(lang) if rule else "")
+                       n=counts.get(street, 0), rule=rule(lang) if rule else "")
 
         out.append({"code": code, **both(lambda x, code=code: table.unit_name(code, x)), "why": why, "because": both(because)})
     return out

@@ -184,7 +184,7 @@ def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[st
         "problem_code": problem, "problem_name": problem_name(problem, own, lang), "place": where, "respondent": speaks.respondent,
         "observed": observed, "expected": expected, "ratio": ratio, "p_value": significant(matter["p_value"]), "q_value": q_value,
         "n_records": own.height, "n_callers": callers, "first_seen": own["local_date"].min(), "last_seen": own["local_date"].max(),
-        **told[lang if lang in told else "en"],
+        **{c: told[lang if lang in told else "en"][c] for c in ("title", "summary")},
         "lead_unit": way.lead_name(lang), "co_units": way.co_names(lang), "law": law_for(problem, day, pack),
         "due_at": due_dates(own, pack).min() if pack else None, "verdict": old["verdict"] if old else None, "merged_into": None,
         "fingerprint": _fingerprint(matter), "city": founder and own["city"][0], "district": own["district"][0],

@@ -142,7 +142,7 @@ def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
 
 
 def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None) -> dict[str, dict[str, str]]:
-    """{"zh": {"title", "summary"}, "en": …}: what a warning says, in both languages."""
+    """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level."""
     copied = _copied(own)
     return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, lang) for lang in LANGUAGES}
 
@@ -170,14 +170,16 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         template = "shops"
         words["shops"] = say("warn.shops", lang, shops=("、" if lang == "zh" else ", ").join(speaks.shops[:SHOPS]), n=len(speaks.shops))
     what = "several" if several else "incident_cell" if cell else kind
+    join = "" if lang == "zh" else " "
     lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, lang)]
+    alone = join.join(lines)
     if at_once is not None:
         units = listed(at_once.names(lang), lang)
         lines.insert(0, say("warn.at_once" if units else "warn.at_once.nobody", lang, hours=at_once.hours, units=units))
     if rule is not None and not isinstance(rule, SeveralCallers):
         lines.insert(1 if at_once is not None else 0, say("warn.advice", lang, advice=rule.advice(lang)))
     lines.append(say("warn.level", lang, row=reason(level_row, lang)))
-    return {"title": say(f"warn.title.{template}", lang, **words), "summary": ("" if lang == "zh" else " ").join(lines)}
+    return {"title": say(f"warn.title.{template}", lang, **words), "summary": join.join(lines), "what": alone}
 
 
 def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[int, int] | None, lang: str) -> list[str]:
