@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from flows.wording import rule_of, says_little
+from flows.wording import do_first, rule_of, says_little
 from policy import taxonomy
-from policy.actions import first_action
 from policy.alerts import at_once
 from policy.calendar import workdays_until
 from policy.catalogue import LANGUAGES, say
@@ -78,7 +77,7 @@ def _card(w: dict[str, Any], own: pl.DataFrame, ended: list[dict], ranked: Mappi
         "past": _past(w, ended), "lead_unit": _unit(w["lead_code"], pack), "co_units": _co_units(w, own, rule.name if rule is not None else None),
         "tell_at_once": {"hours": alert.hours, "units": [_unit(u.code, pack) for u in alert.units]} if alert else None,
         "law": [{"text": law.text, "valid_from": law.valid_from, "valid_to": law.valid_to, "source": law.source, "note": law.note} for law in laws_for(problem, day, pack)],
-        "clock": _clock(w, own, at), "first_action": both(lambda x: rule.advice(x) if advised else first_action(problem, day, x)),  # type: ignore[union-attr]
+        "clock": _clock(w, own, at), "first_action": do_first(rule, problem, day),
         "rank": ranked.get("rank"), "expected_precision": ranked.get("expected_precision"), "precision_by": ranked.get("basis"),
         "work": {c: w[c] for c in ("change_no", "assigned_to", "owner", "escalation_step", "escalated_to", "snoozed_until", "verdict", "measures", "handled_by", "closed_on",
                                    "follows", "merged_into")},

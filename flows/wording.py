@@ -9,6 +9,7 @@ import polars as pl
 from models.incident_titles import tidy_title
 from models.incidents import incident_title
 from policy import taxonomy
+from policy.actions import first_action
 from policy.alerts import AtOnce
 from policy.catalogue import LANGUAGES, say
 from policy.levels import reason
@@ -56,6 +57,13 @@ def rule_of(rule_id: str | None, day: date) -> Rule | None:
 def says_little(rule: Rule | None) -> bool:
     """Several callers on one matter is worth a line; how steep it is, only a kind with an expectation can say."""
     return isinstance(rule, SeveralCallers)
+
+
+def do_first(rule: Rule | None, problem: str | None, day: date) -> dict[str, str]:
+    """What to do first, in both languages: what a sentinel's or cluster's rule advises, else what is suggested for the problem."""
+    if rule is None or isinstance(rule, SeveralCallers):
+        return {lang: first_action(problem, day, lang) for lang in LANGUAGES}
+    return {lang: rule.advice(lang) for lang in LANGUAGES}
 
 
 @dataclass(frozen=True)
