@@ -147,7 +147,7 @@ def as_table(rows: list[dict], lang: str = "zh", header: Mapping | None = None, 
     for name in ("level", "title", "n_records", "expected", "lead_unit", "due_at"):
         number = name in ("n_records", "expected")
         table.add_column(label(name, lang), justify="right" if number else "left", no_wrap=number or name == "level",
-                         overflow="fold", ratio=5 if name == "title" else None)
+                         overflow="fold", ratio=5 if name == "title" else None, max_width={"lead_unit": 18, "due_at": 10}.get(name))
     for row in rows:
         style = {"red": "bold red", "orange": "yellow", "yellow": "bright_yellow", "blue": "blue"}.get(row["level"], "")
         table.add_row(Text(cell("level", row["level"], lang, time_zone), style=style), _told(row),
@@ -161,7 +161,7 @@ def _told(row: Mapping[str, Any]) -> Any:
     """The title, and under it what to do first."""
     from rich.text import Text
     text = Text(row["title"] or "")
-    return text.append(f"\n→ {row['first_action']}", style="dim") if row.get("first_action") else text
+    return text.append(f"\n→{row['first_action']}", style="dim") if row.get("first_action") else text
 
 
 def heading(header: Mapping, lang: str, time_zone: str) -> list[str]:

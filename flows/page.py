@@ -71,8 +71,11 @@ def _card(warning: Mapping, card: Mapping | None, svg: str, records: pl.DataFram
     def shown(name: str) -> str:
         return cell(name, warning.get(name), lang, time_zone)
 
-    figures = [(number(warning[c]) + ("×" if c == "ratio" else ""), say(f"col.{c}", lang)) for c in _FIGURES
-               if warning.get(c) is not None and not (c == "n_callers" and hidden)]
+    names = {"observed": say("page.in_days", lang, n=warning.get("window_days") or 1) if card else say("col.observed", lang), "expected": say("page.usual", lang),
+             "n_records": say("page.in_all", lang)}
+    # Where nothing was expected, what came in some days says no more than what came in all.
+    figures = [(number(warning[c]) + ("×" if c == "ratio" else ""), names.get(c) or say(f"col.{c}", lang)) for c in _FIGURES
+               if warning.get(c) is not None and not (c == "n_callers" and hidden) and not (c == "observed" and warning.get("expected") is None)]
     facts = [(say(f"col.{c}", lang), shown(c)) for c in _FACTS if shown(c) and not (card and c in _ELSEWHERE)]
     if warning.get("problem_name") is None and warning.get("problem_code"):
         facts.insert(2, (say("col.problem_name", lang), str(warning["problem_code"])))
@@ -80,7 +83,7 @@ def _card(warning: Mapping, card: Mapping | None, svg: str, records: pl.DataFram
             "title": warning.get("title") or "", "summary": (card["what"][lang] if card and _in(card, lang) else warning.get("summary")) or "",
             "figures": figures, "facts": facts, "certain": _certain(warning, lang),
             "quotes": _quotes_of(card, time_zone) if card else [] if hidden else _quotes(warning["warning_id"], records, time_zone), "hidden": hidden,
-            "curve": Markup(svg), "no_expected": warning.get("expected") is None and warning.get("kind") in ("sentinel", "cluster"),
+            "curve": Markup(svg) if (warning.get("n_records") or 0) > 1 or warning.get("expected") is not None else "", "no_expected": warning.get("expected") is None and warning.get("kind") in ("sentinel", "cluster"),
             "work": _work(warning, card, lang, time_zone) if card else None}
 
 
@@ -110,7 +113,7 @@ def _work(warning: Mapping, card: Mapping, lang: str, time_zone: str) -> dict[st
             "left": "" if left is None else say("page.days_over" if left < 0 else "page.days_left", lang, n=abs(left)),
             "clock": " · ".join(x for x in (clock[lang], clock["source"], say("page.provisional", lang) if clock["provisional"] else None) if x) if clock else "",
             "law": law_lines(card, lang), "past": [past_line(p, lang) for p in card["past"]],
-            "streets": [(s["street"] or say("page.no_street", lang), s["n"], round(100 * s["n"] / most)) for s in card["streets"][:STREETS]],
+            "streets": [(s["street"] or say("page.no_street", lang), s["n"], round(100 * s["n"] / most)) for s in (card["streets"][:STREETS] if len(card["streets"]) > 1 else [])],
             "more_streets": max(0, len(card["streets"]) - STREETS),
             "records": [(r["source_record_id"], cell("created_at", r["created_at"], lang, time_zone), r["street"] or "", cell("record_type", r["record_type"], lang, time_zone),
                          cell("record_status", r["status"], lang, time_zone)) for r in card["records"][-RECORDS:][::-1]],

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from flows.places import Place
-from flows.wording import Rule, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
+from flows.wording import Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
 from models.typical import typical
 from policy import taxonomy
 from policy.alerts import at_once
@@ -85,11 +85,12 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
         if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, had.get(old["warning_id"], set()))):
             continue
-        row = _row(matter, own, old, q_values, place, day, as_of, run_id)
+        speaks = speaking(matter, own, rule_of(matter["rule"], day))
+        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id)
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
-        evidence.append(_evidence(row["warning_id"], own))
+        evidence.append(_evidence(row["warning_id"], own, speaks.records))
         events.append(_event(row, old, as_of, run_id))
     rows, capped = _held_to(rows, was, cap, worth)
     keep = {r["warning_id"] for r in rows}
@@ -156,12 +157,11 @@ def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.D
     return out
 
 
-def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
+def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
          run_id: str) -> dict:
     lang, pack = place.lang, place.pack
     kind, problem = matter["kind"], matter["problem_code"]
     rule = rule_of(matter["rule"], day)
-    speaks = speaking(matter, own, rule)
     callers = own["caller_key"].drop_nulls().n_unique() or None
     streets = told_streets(matter)
     codes = own.filter(pl.col("street_code").is_not_null()).group_by("street_code").len("n").sort("n", "street_code", descending=[True, False])
@@ -255,11 +255,11 @@ def _held_to(rows: list[dict], was: Mapping[str, dict], cap: int, worth: Callabl
 _EVIDENCE: dict[str, Any] = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}
 
 
-def _evidence(warning_id: str, own: pl.DataFrame) -> pl.DataFrame:
-    """Every record behind the warning; a few typical ones, of different callers and words, are examples. Reports (举报) are examples only where
-    there is nothing else: nobody quotes them."""
+def _evidence(warning_id: str, own: pl.DataFrame, spoke: pl.DataFrame) -> pl.DataFrame:
+    """Every record behind the warning; a few typical ones of those that `spoke`, of different callers and words, are examples. Reports (举报) are
+    examples only where there is nothing else: nobody quotes them."""
     secret = pl.col("record_type").eq_missing(pl.lit("report"))
-    open_ = own.with_columns(pl.coalesce("caller_key", "record_id").alias("_who"), secret.alias("_secret")).sort("_secret", "created_at", "row_hash", "record_id").unique(
+    open_ = spoke.with_columns(pl.coalesce("caller_key", "record_id").alias("_who"), secret.alias("_secret")).sort("_secret", "created_at", "row_hash", "record_id").unique(
         "_who", keep="first", maintain_order=True)
     some = open_.filter(~pl.col("_secret")) if not open_["_secret"].all() else open_
     examples = some["record_id"].gather(typical(some["content"].fill_null(""), EXAMPLES)).to_list() or some["record_id"].head(1).to_list()

@@ -14,7 +14,7 @@ from policy.alerts import AtOnce
 from policy.catalogue import LANGUAGES, say
 from policy.levels import reason
 from policy.matters import RULE_ID, SeveralCallers, several_callers
-from policy.sentinels import ClusterRule, SentinelRule, cluster, meant, sentinel, words_of
+from policy.sentinels import ClusterRule, SentinelRule, cluster, elsewhere, meant, sentinel, words_of
 from transforms.match_text import match_text
 from transforms.privacy import mask_respondent
 
@@ -87,11 +87,15 @@ def speaking(matter: dict, own: pl.DataFrame, rule: Rule | None) -> Speaking:
     if matter["subject"] != "coarse" and key is None and (kind in ("sentinel", "cluster") or matter["subject"] in ("incident", "record")):
         key = _one_respondent(told)
     name = _name(told.filter(pl.col("respondent_key") == key)) if key else None
-    shops = _shops(told) if kind == "cluster" and key is None else []
     if kind == "sentinel" and heard:
         first = _open(told.filter(pl.col("respondent_key").eq_missing(pl.lit(key))) if key else told)
-        return Speaking(told, name, key, tidy_title(pl.Series([heard[first["record_id"][0]]]))[0], shops)
-    return Speaking(told, name, key, _title(told, key, name), shops)
+        words = heard[first["record_id"][0]]
+        # What happened at another shop than the record is about is not its respondent's.
+        return Speaking(told, None if elsewhere(words) else name, None if elsewhere(words) else key, tidy_title(pl.Series([words]))[0])
+    # A rule about a street's shops is told by their names, any other in the words of its records.
+    shops = _shops(told) if isinstance(rule, ClusterRule) and rule.by == ("street",) else []
+    about = told.filter(pl.col("problem_code").eq_missing(pl.lit(matter["problem_code"])))
+    return Speaking(told, name, key, _title(about if about.height else told, key, name) or _title(told, key, name), shops)
 
 
 def _heard(own: pl.DataFrame, rule: Rule | None) -> dict[str, str]:
@@ -174,6 +178,7 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         "title": speaks.title or (f"{speaks.respondent} {name}" if speaks.respondent else name), "shops": ""}
     several = matter["rule"] == RULE_ID and kind == "cluster"
     template = "several" if several else "respondent" if matter["subject"] == "respondent" else kind
+    words["spot"] = f"{where}，" if where and lang == "zh" else f"{where}, " if where else ""
     if kind == "cluster" and len(speaks.shops) > 1:
         template = "shops"
         words["shops"] = say("warn.shops", lang, shops=("、" if lang == "zh" else ", ").join(speaks.shops[:SHOPS]), n=len(speaks.shops))

@@ -131,6 +131,11 @@ def match(texts: pl.DataFrame, rules: Sequence[SentinelRule]) -> pl.Series:
     return pl.Series("sentinel", [said.get(i) for i in range(texts.height)], dtype=pl.String)
 
 
+def elsewhere(words: str) -> bool:
+    """Whether these words speak of another place or shop than the record is about."""
+    return re.search("|".join(load("sentinels.yaml")["elsewhere"]), words) is not None
+
+
 def words_of(title: str | None, content: str | None, rule: SentinelRule, longest: int = 40) -> str | None:
     """What a record says that made a sentinel speak: the fewest clauses of its own text that still do, at most `longest` characters; None where
     it speaks of none. The title counts first."""

@@ -53,10 +53,22 @@ def test_a_sentinel_speaks_with_the_words_that_it_heard_and_names_that_records_r
     alert = at_once("red", rule.tell, "tongzhou", DAY, "SEC-CATER", "110112006", "food.poisoning")
     speaks, words = told(matter(own["record_id"].to_list(), kind="sentinel", subject="record", rule="food_poisoning", problem_code="food.poisoning"), own, rule, "red_danger", alert)
     assert speaks.respondent == "村口饭店"
-    assert words["zh"]["title"] == "多人食物中毒：昨天在村口饭店聚餐，我们五个人都上吐下泻"
+    assert words["zh"]["title"] == "多人食物中毒：中仓街道，昨天在村口饭店聚餐，我们五个人都上吐下泻"
     # Whom to tell, and by when, before anything else.
     assert words["zh"]["summary"].startswith("请立即告知分管食品药品副局长、餐饮服务监督管理科、区卫生健康委员会，清单发出后2小时内（不分昼夜）答复。先做：是否食源性由卫生健康部门")
     assert "Tell Deputy director, food and drugs, Catering section, Health commission at once" in words["en"]["summary"]
+
+
+def test_what_was_heard_of_another_shop_is_not_the_respondents():
+    own = rows({"title": "丙商店向未成年人售烟", "content": "丙商店卖烟给学生。另外昨天中午在另一家店就餐，约4人下午出现呕吐", "respondent_name": "丙商店"})
+    rule = sentinel("food_poisoning", DAY)
+    speaks, words = told(matter(["r0"], kind="sentinel", subject="record", rule="food_poisoning", problem_code="food.poisoning"), own, rule, "red_danger")
+    assert speaks.respondent is None and "丙商店" not in words["zh"]["title"] + words["zh"]["summary"]
+
+
+def test_the_title_is_of_the_matters_problem_and_examples_are_what_the_rule_heard():
+    own = rows(*[{"title": "甲健身卡限制使用", "problem_code": "prepaid.fitness"}] * 3, {"title": "甲健身关门跑路", "problem_code": "prepaid.runaway"})
+    assert "关门跑路" in told(matter(own["record_id"].to_list(), problem_code="prepaid.runaway"), own)[1]["zh"]["title"]
 
 
 def test_only_red_is_told_at_once_and_without_a_pack_those_in_charge_are():
