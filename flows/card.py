@@ -22,6 +22,8 @@ from warehouse.store import Warehouse, by_ids
 
 #: How many earlier matters a card tells of.
 PAST = 3
+#: How many records a line names by their numbers.
+NUMBERS = 3
 #: How alike an earlier matter is, the most alike first.
 LIKENESS = ("respondent", "place", "problem")
 _BEHIND = ("record_id", "source_record_id", "created_at", "local_date", "record_type", "status", "fine_place", "coarse_place", "content", "due_at", "signed_at",
@@ -79,7 +81,7 @@ def _card(w: dict[str, Any], own: pl.DataFrame, ended: list[dict], ranked: Mappi
         "law": [{"text": law.text, "valid_from": law.valid_from, "valid_to": law.valid_to, "source": law.source, "note": law.note} for law in laws_for(problem, day, pack)],
         "clock": _clock(w, own, at), "first_action": do_first(rule, problem, day),
         "rank": ranked.get("rank"), "expected_precision": ranked.get("expected_precision"), "precision_by": ranked.get("basis"),
-        "work": {c: w[c] for c in ("change_no", "assigned_to", "owner", "escalation_step", "escalated_to", "snoozed_until", "verdict", "measures", "handled_by", "closed_on",
+        "work": {c: _post(w[c], pack, day) for c in ("assigned_to", "owner", "escalated_to")} | {c: w[c] for c in ("change_no", "escalation_step", "snoozed_until", "verdict", "measures", "handled_by", "closed_on",
                                    "follows", "merged_into")},
         "rule": w["rule"], "incident_id": w["incident_id"], "series_id": w["series_id"], "run_id": w["run_id"],
     }
@@ -128,6 +130,14 @@ def _past(w: dict[str, Any], ended: list[dict]) -> list[dict[str, Any]]:
 
 def _unit(code: str | None, pack: str | None) -> dict[str, Any] | None:
     return {"code": code, **both(lambda x: units(pack).unit_name(code, x))} if code and pack else None
+
+
+def _post(name: str | None, pack: str | None, day: date) -> Said | None:
+    """A unit or post that is kept by its name in the house's language, in both."""
+    if not name:
+        return None
+    unit = units(pack).named(name, day) if pack else None
+    return both(lambda x: unit.name(x) if unit else name)
 
 
 def _co_units(w: dict[str, Any], own: pl.DataFrame, rule: Any) -> list[dict[str, Any]]:
@@ -184,8 +194,16 @@ def flat(card: Mapping[str, Any], lang: str) -> dict[str, Any]:
         "co_units": [u[lang] for u in card["co_units"]] or None,
         "law": law_lines(card, lang) or None, "clock": clock.get(lang), "clock_source": clock.get("source"), "workdays_left": clock.get("workdays_left"),
         "past": between.join(past_line(p, lang) for p in card["past"]) or None, "quotations": [q["text"] for q in card["quotations"]] or None,
-        "assigned_to": card["work"]["assigned_to"], "owner": card["work"]["owner"], "change_no": card["work"]["change_no"],
+        **{c: card["work"][c][lang] if card["work"][c] else None for c in ("assigned_to", "owner")}, "change_no": card["work"]["change_no"],
+        "record_numbers": numbers_line(card, lang),
     }
+
+
+def numbers_line(card: Mapping[str, Any], lang: str) -> str | None:
+    """The source's own numbers of the newest records, by which they are called up elsewhere."""
+    newest = [r["source_record_id"] for r in reversed(card["records"])][:NUMBERS]
+    more = len(card["records"]) - len(newest)
+    return ("、" if lang == "zh" else ", ").join(newest) + (say("card.more", lang, n=more) if more > 0 else "") or None
 
 
 def streets_line(card: Mapping[str, Any], lang: str) -> str | None:

@@ -17,8 +17,8 @@ Cards = Mapping[str, Mapping[str, Any]]
 FORMATS = ("table", "json", "csv", "xlsx", "html")
 
 #: What a person reads first stands first; the figures behind it and the ids come last.
-COLUMNS = ("level", "title", "first_action", "tell_at_once", "lead_unit", "co_units", "due_at", "workdays_left", "status", "place", "streets", "respondent", "problem_name",
-           "summary", "level_reason", "n_records", "n_callers", "observed", "expected", "ratio", "window_days", "first_seen", "last_seen", "raised_on", "updated_on",
+COLUMNS = ("level", "title", "n_records", "place", "first_action", "tell_at_once", "lead_unit", "co_units", "due_at", "workdays_left", "status", "streets", "respondent",
+           "problem_name", "summary", "level_reason", "record_numbers", "n_callers", "observed", "expected", "ratio", "window_days", "first_seen", "last_seen", "raised_on", "updated_on",
            "co_units_why", "law", "clock", "clock_source", "past", "quotations", "assigned_to", "owner", "verdict", "expected_precision", "p_value", "q_value", "kind",
            "problem_code", "warning_id", "change_no", "merged_into", "as_of", "run_id")
 #: Whose list it is, on every row of a form that has no room above it.

@@ -61,7 +61,7 @@ def _rows_line(about: Mapping, lang: str) -> str:
 
 #: Facts that stand under the figures. What a card tells in a place of its own is left out where there is a card.
 _FACTS = ("place", "respondent", "problem_name", "lead_unit", "co_units", "law", "due_at", "first_seen", "last_seen", "raised_on", "level_reason", "status", "assigned_to",
-          "owner", "verdict")
+          "owner", "verdict", "record_numbers")
 _ELSEWHERE = ("lead_unit", "co_units", "law", "due_at")
 _FIGURES = ("observed", "expected", "ratio", "n_records", "n_callers")
 
@@ -117,7 +117,7 @@ def _work(warning: Mapping, card: Mapping, lang: str, time_zone: str) -> dict[st
             "more_streets": max(0, len(card["streets"]) - STREETS),
             "records": [(r["source_record_id"], cell("created_at", r["created_at"], lang, time_zone), r["street"] or "", cell("record_type", r["record_type"], lang, time_zone),
                          cell("record_status", r["status"], lang, time_zone)) for r in card["records"][-RECORDS:][::-1]],
-            "n_records": len(card["records"])}
+            "n_records": say("page.records_newest" if len(card["records"]) > RECORDS else "page.records", lang, n=len(card["records"]), k=RECORDS)}
 
 
 def _quotes_of(card: Mapping, time_zone: str) -> list[dict]:

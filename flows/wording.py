@@ -192,7 +192,8 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
     if rule is not None and not isinstance(rule, SeveralCallers):
         lines.insert(1 if at_once is not None else 0, say("warn.advice", lang, advice=rule.advice(lang)))
     lines.append(say("warn.level", lang, row=reason(level_row, lang)))
-    return {"title": say(f"warn.title.{template}", lang, **words), "summary": join.join(lines), "what": alone}
+    title = say(f"warn.title.{template}", lang, **words)
+    return {"title": title[:1].upper() + title[1:], "summary": join.join(lines), "what": alone}
 
 
 def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[int, int] | None, lang: str) -> list[str]:

@@ -7,10 +7,11 @@ from typing import Any
 from flows.exports import LEVELS, OF_LIST, about_lines, cell, columns_of, label
 from policy.catalogue import say
 
-WIDTHS = {"level": 8, "title": 44, "first_action": 40, "tell_at_once": 36, "summary": 60, "law": 36, "respondent": 22, "lead_unit": 20, "co_units": 26, "co_units_why": 48,
-          "due_at": 17, "as_of": 17, "streets": 24, "past": 48, "quotations": 60, "clock_source": 30, "warning_id": 22, "run_id": 22, "problem_code": 20, "problem_name": 16,
-          "place": 14, "level_reason": 24, "owner": 18, "assigned_to": 18}
-WRAPPED = ("title", "first_action", "tell_at_once", "summary", "law", "co_units", "co_units_why", "streets", "past", "quotations", "clock_source", "level_reason", "respondent")
+WIDTHS = {"level": 6, "title": 40, "n_records": 7, "place": 12, "first_action": 36, "tell_at_once": 30, "lead_unit": 18, "co_units": 24, "due_at": 16, "workdays_left": 8, "status": 9,
+          "summary": 60, "law": 36, "respondent": 22, "co_units_why": 48, "as_of": 17, "streets": 24, "past": 48, "quotations": 60, "clock_source": 30, "warning_id": 22,
+          "run_id": 22, "problem_code": 20, "problem_name": 16, "level_reason": 24, "record_numbers": 24, "owner": 18, "assigned_to": 18}
+WRAPPED = ("title", "place", "first_action", "tell_at_once", "lead_unit", "summary", "law", "co_units", "co_units_why", "streets", "past", "quotations", "clock_source",
+           "level_reason", "respondent", "record_numbers")
 #: Printed on A4: what a person takes along. The rest is to the right of it.
 PRINTED = "status"
 _FILLS = dict(zip(LEVELS, ("#F4B6B0", "#F8CFA0", "#FBEFA5", "#BCD7F3")))
@@ -36,11 +37,13 @@ def write_workbook(rows: list[dict[str, Any]], path: Path, lang: str, header: Ma
 
 
 def _styles(book: Any, lang: str) -> dict[str, Any]:
-    font = {"font_name": "Microsoft YaHei" if lang == "zh" else "Calibri", "font_size": 10, "valign": "top"}
+    font = {"font_name": "Microsoft YaHei" if lang == "zh" else "Calibri", "font_size": 10, "valign": "top", "bottom": 4, "bottom_color": "#C9D2DA"}
+    bare = {k: v for k, v in font.items() if not k.startswith("bottom")}
     wrapped = {**font, "text_wrap": True}
-    return {"plain": book.add_format(font), "wrapped": book.add_format(wrapped), "number": book.add_format({**font, "align": "right", "num_format": "0.###"}),
+    return {"plain": book.add_format(font), "wrapped": book.add_format(wrapped), "number": book.add_format({**font, "align": "center", "num_format": "0.###"}),
+            "count": book.add_format({**font, "align": "center", "num_format": '0;-0;"–"'}), "bare": book.add_format(bare),
             "head": book.add_format({**wrapped, "bold": True, "bg_color": "#E8EDF3", "bottom": 1, "valign": "vcenter"}),
-            "title": book.add_format({**font, "bold": True, "font_size": 16}), "note": book.add_format({**font, "bold": True}),
+            "title": book.add_format({**bare, "bold": True, "font_size": 16}), "note": book.add_format({**bare, "bold": True}),
             "link": book.add_format({**font, "font_color": "#1F5FA8", "underline": 1}),
             **{k: book.add_format({**font, "bold": True, "bg_color": c, "align": "center"}) for k, c in _FILLS.items()}}
 
@@ -73,10 +76,11 @@ def _overview(sheet: Any, rows: list[dict], units: Mapping[str, list[dict]], nam
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 40)
     sheet.set_column(1, 7, 11)
+    sheet.set_row(0, 28)
     sheet.write_string(0, 0, say("page.title", lang), style["title"])
     at = 1
     for line in about_lines(header, lang, time_zone):
-        sheet.write_string(at, 0, line, style["note"] if line == say("page.internal", lang) else style["plain"])
+        sheet.write_string(at, 0, line, style["note"] if line == say("page.internal", lang) else style["bare"])
         at += 1
     at += 1
     heads = [label("lead_unit", lang), *(cell("level", x, lang, time_zone) for x in LEVELS), say("book.total", lang), say("book.overdue", lang), say("book.next_due", lang)]
@@ -89,7 +93,7 @@ def _overview(sheet: Any, rows: list[dict], units: Mapping[str, list[dict]], nam
         dues = sorted(r["due_at"] for r in of if r.get("due_at") is not None)
         late = sum(isinstance(d, datetime) and header.get("as_of") is not None and d <= header["as_of"] for d in dues)
         for j, n in enumerate([*(sum(r["level"] == x for r in of) for x in LEVELS), len(of), late], 1):
-            sheet.write_number(at, j, n, style["number"])
+            sheet.write_number(at, j, n, style["count"])
         sheet.write_string(at, 7, cell("due_at", dues[0], lang, time_zone) if dues else "", style["plain"])
     _paper(sheet, lang)
 
@@ -109,7 +113,7 @@ def _sheet(sheet: Any, rows: list[dict], columns: list[str], lang: str, time_zon
                 continue
             text = cell(name, value, lang, time_zone)
             sheet.write_string(i, j, text, style[row["level"]] if name == "level" and row["level"] in _FILLS else style["wrapped" if name in WRAPPED else "plain"])
-            if name in ("title", "first_action", "tell_at_once", "co_units", "streets", "summary"):
+            if name in WRAPPED and PRINTED in columns and j < columns.index(PRINTED):
                 tall = max(tall, _lines(text, WIDTHS[name]))
         sheet.set_row(i, min(tall, 9) * _LINE + 3)
     sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
