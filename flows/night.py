@@ -14,8 +14,9 @@ from flows.feedback import Feedback, feedback
 from flows.life import Tended, tend
 from flows.link import KEPT, link
 from flows.places import Place
-from flows.warn import Told, shown, tell
+from flows.warn import Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
+from flows.wording import shown
 from policy.catalogue import say
 from policy.lifecycle import OPEN
 from policy.matters import several_callers

@@ -83,6 +83,25 @@ def test_a_sentinel_inside_a_growing_incident_is_no_second_warning_and_alone_is_
     assert (alone["kind"], alone["subject"]) == ("sentinel", "record")
 
 
+def test_a_danger_heard_in_one_of_many_records_about_something_else_is_a_matter_of_its_own_today_and_tomorrow():
+    land = {"signal_id": "i", "kind": "cluster", "level": "incident", "incident_id": "i1", "problem_code": "demolition.rural_land", "rule": "several_callers", "p_value": None, "expected": None}
+    ill = {"signal_id": "s", "kind": "sentinel", "level": "record", "incident_id": "i1", "problem_code": "food.poisoning", "observed": 1.0, "expected": None, "p_value": None, "rule": "food"}
+    rec = records(IDS, incident_id=lambda r: "i1", problem_code=lambda r: "demolition.rural_land")
+    found = find_matters(signals(land, ill), members(i=IDS, s=IDS[:1]), rec, STREETS_NONE)
+    assert found.matters.select("kind", "problem_code").rows() == [("cluster", "demolition.rural_land"), ("sentinel", "food.poisoning")]
+    assert found.records.filter(pl.col("matter") == 1)["record_id"].to_list() == ["r00"]
+    # Tomorrow each is its own warning again: one record or incident in common does not make them one.
+    had = warnings({"warning_id": "land", "subject": "incident", "problem_code": "demolition.rural_land", "incidents": ["i1"]},
+                   {"warning_id": "ill", "subject": "record", "problem_code": "food.poisoning", "incidents": ["i1"]})
+    again = identify(found.matters, found.records, had, evidence(land=IDS, ill=IDS[:1]), date(2026, 5, 2))
+    assert again.known.rows() == [(0, "land"), (1, "ill")] and again.merged.is_empty()
+    # Where most of the records tell of the danger, or they are about the same group of problems, it is one matter.
+    most = [{**ill, "signal_id": f"s{n}"} for n in range(5)]
+    assert only(find_matters(signals(land, *most), members(i=IDS, **{f"s{n}": [IDS[n]] for n in range(5)}), rec, STREETS_NONE))["kind"] == "sentinel"
+    kin = {**land, "problem_code": "food.canteen"}
+    assert only(find_matters(signals(kin, ill), members(i=IDS, s=IDS[:1]), rec, STREETS_NONE))["rule"] == "food"
+
+
 def test_signals_that_share_nothing_stay_apart():
     found = find_matters(signals({"signal_id": "a"}, {"signal_id": "b", "problem_code": "q", "fine_place": "S2"}), members(a=IDS[:5], b=IDS[5:]),
                          records(IDS, problem_code=lambda r: "p" if r < "r05" else "q"), STREETS_NONE)

@@ -92,12 +92,32 @@ def components(signals: pl.DataFrame, members: pl.DataFrame, links: list[tuple[s
     shared = (pairs.group_by("signal_id", "signal_id_b").len("both")
               .join(size, on="signal_id").join(size.rename({"signal_id": "signal_id_b", "size": "size_b"}), on="signal_id_b")
               .filter(pl.col("both") >= OVERLAP * pl.min_horizontal("size", "size_b")))
+    shared = shared.join(_strangers(signals, members, size), on=["signal_id", "signal_id_b"], how="anti")
     edges = [(index[a], index[b]) for a, b in shared.select("signal_id", "signal_id_b").iter_rows()]
     edges += [(index[a], index[b]) for a, b in links]
     row, col = (np.array([e[k] for e in edges], int) for k in (0, 1))
     label = connected_components(coo_matrix((np.ones(len(edges)), (row, col)), shape=(n, n)), directed=False)[1]
     return pl.DataFrame({"signal_id": names, "_label": label.astype(np.int32)}, schema={"signal_id": pl.String, "_label": pl.Int32}) \
         .with_columns((pl.col("_label").rank("dense") - 1).cast(pl.Int32).alias("matter")).drop("_label")
+
+
+def problem_group(code: str) -> pl.Expr:
+    """The first level of a problem's code: `food` of `food.poisoning`; a source's category and a found problem are their own."""
+    return pl.col(code).str.split(".").list.first()
+
+
+def _strangers(signals: pl.DataFrame, members: pl.DataFrame, size: pl.DataFrame) -> pl.DataFrame:
+    """(signal_id, signal_id_b), both ways round, of sentinels and signals that share a record and yet are not one matter: a record among many about
+    another group of problems, in which a sentinel heard a danger, is a matter of its own, not the many's."""
+    about = signals.select("signal_id", "kind", problem_group("problem_code").alias("_group"), "problem_code")
+    danger = about.filter(pl.col("kind") == "sentinel")
+    others = about.filter(pl.col("kind") != "sentinel")
+    inside = members.join(danger, on="signal_id").join(members.join(others, on="signal_id"), on="record_id", suffix="_b")
+    inside = inside.filter(pl.col("_group").ne_missing(pl.col("_group_b")))
+    heard = inside.group_by("problem_code", "signal_id_b").agg(pl.col("record_id").n_unique().alias("_heard"))
+    apart = inside.join(heard, on=["problem_code", "signal_id_b"]).join(size.rename({"signal_id": "signal_id_b"}), on="signal_id_b").filter(
+        pl.col("_heard") < OVERLAP * pl.col("size")).select("signal_id", "signal_id_b").unique()
+    return pl.concat([apart, apart.select(pl.col("signal_id_b").alias("signal_id"), pl.col("signal_id").alias("signal_id_b"))])
 
 
 def _fine_siblings(signals: pl.DataFrame) -> list[tuple[str, str]]:
