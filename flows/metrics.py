@@ -14,9 +14,13 @@ from flows.messages import BadUsage, print_json
 from flows.running import House
 from policy.catalogue import say
 from policy.dated import FIRST_DAY, LAST_DAY
+from policy.lifecycle import ZONE
 from policy.metrics import SCORE, Metric, metric, names
 from policy.periods import SPAN, Period, latest
 from warehouse.settings import Settings
+
+#: The columns of the table on the screen.
+COLUMNS = ("key", "period", "value", "interval", "of", "waiting", "before", "change", "notes")
 
 
 def show_metrics(settings: Settings, name: str, by: str | None, kind: str, day: date | None, last: int, span: tuple[date, date] | None, compare: str | None,
@@ -65,22 +69,22 @@ def _print(told: pl.DataFrame, facts: Facts, name: str, by: str | None, scheme: 
     for line in heading(name, scheme, period, facts.as_of, lang):
         console.print(line, markup=False)
     keys = names_of(facts, by, lang) if by else {}
-    compared = told["before"].null_count() < told.height or told["notes"].list.contains("gap_before").any()
-    columns = ["key", "period", "value", "interval", "of", "waiting", *(["before", "change"] if compared else []), "notes"]
-    table = Table(*(say(f"metrics.col.{c}", lang) for c in columns))
+    n_periods = told["period_start"].n_unique()
     rows = told.sort(pl.col("grain") != "whole", pl.coalesce("denominator", "value"), "key", descending=[False, True, False], maintain_order=True)
-    for row in rows.head(top + told["period_start"].n_unique()).iter_rows(named=True):
-        said = words(row, keys, lang)
-        table.add_row(*(said[c] for c in columns))
+    said = [words(row, keys, lang) for row in rows.head(top + n_periods).iter_rows(named=True)]
+    # A column that says nothing of any row is left out: a screen is narrow.
+    columns = [c for c in COLUMNS if c == "key" or (any(w[c] not in ("", "—", "0") for w in said) and (c != "period" or n_periods > 1))]
+    table = Table(*(say(f"metrics.col.{c}", lang) for c in columns))
+    for row in said:
+        table.add_row(*(row[c] for c in columns))
     console.print(table)
-    left = rows.height - top - told["period_start"].n_unique()
-    if left > 0:
-        console.print(say("metrics.more", lang, n=left))
+    if rows.height > len(said):
+        console.print(say("metrics.more", lang, n=rows.height - len(said)))
 
 
 def heading(name: str, scheme: str | None, period: Period, as_of: datetime, lang: str) -> list[str]:
     """What a figure is: its name and days, its formula, and on whose word."""
-    stamp = f"{as_of:%Y-%m-%d %H:%M} UTC"
+    stamp = f"{as_of.astimezone(ZONE):%Y-%m-%d %H:%M}"
     day = lambda d: say("metrics.open", lang) if d in (FIRST_DAY, LAST_DAY) else d.isoformat()
     title = say("metrics.title", lang, name=title_of(name, period, lang), first=period.first, last=period.last)
     if name == SCORE:

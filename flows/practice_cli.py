@@ -13,7 +13,8 @@ PeriodKind = Literal["day", "week", "tenday", "month", "month_19", "quarter", "h
 
 def register(app: App) -> None:
     """Puts the commands on the command line."""
-    app.command(metrics)
+    for command in (metrics, causes):
+        app.command(command)
 
 
 def _settings(lang: str | None = None):
@@ -45,11 +46,34 @@ def metrics(name: str, /, *, by: str | None = None, period: PeriodKind = "month"
     from flows.metrics import show_metrics
     from policy.catalogue import say
     settings = _settings(lang)
-    if (from_ is None) != (to is None) or (from_ is not None and to is not None and from_ > to):
-        raise BadUsage(say("usage.days", settings.lang, first=from_, last=to))
     try:
         known = moment(as_of, "Asia/Shanghai") if as_of else None
     except ValueError:
         raise BadUsage(say("usage.moment", settings.lang, text=as_of)) from None
-    span = (from_, to) if from_ is not None and to is not None else None
-    return show_metrics(settings, name, by, period, date, max(last, 1), span, compare, scheme, known, format, top)
+    return show_metrics(settings, name, by, period, date, max(last, 1), _span(from_, to, settings.lang), compare, scheme, known, format, top)
+
+
+def causes(problem: str, /, *, period: PeriodKind = "month", date: Day = None, compare: Literal["year", "previous"] | None = None,
+           from_: Annotated[Date | None, Parameter(name="--from")] = None, to: Date | None = None, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """What carries a rise or a fall: its exact shares by respondent, place, product, channel, unit; and how concentrated records are.
+
+    Parameters
+    ----------
+    problem: A problem or group, by code or name; "all" for everything.
+    period: The kind of period; the one that holds --date, cut at it.
+    compare: With the year before or the period before; both by default.
+    from_: First day of one stretch of days instead.
+    to: Its last day.
+    format: How it is shown.
+    """
+    from flows.causes import show_causes
+    settings = _settings(lang)
+    return show_causes(settings, problem, period, date, _span(from_, to, settings.lang), compare, format)
+
+
+def _span(first: Date | None, last: Date | None, lang: str) -> tuple[Date, Date] | None:
+    """One stretch of days; both ends or none."""
+    from policy.catalogue import say
+    if (first is None) != (last is None) or (first is not None and last is not None and first > last):
+        raise BadUsage(say("usage.days", lang, first=first, last=last))
+    return (first, last) if first is not None and last is not None else None
