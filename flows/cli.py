@@ -281,18 +281,6 @@ def requests(*, json: Done = False) -> int:
 
 
 @app.command
-def review(period: Literal["day", "week", "tenday", "month"], /, *, date: Day = None, output: Path | None = None, lang: Lang = None) -> int:
-    """The periodic sheets: 日调度, 周会商, 旬复盘, 月点评.
-
-    Parameters
-    ----------
-    output: An HTML file; otherwise the sheet is printed.
-    """
-    from flows.reviews import show_review
-    return show_review(_settings(lang), period, date, output)
-
-
-@app.command
 def explain(what: str, /, *, lang: Lang = None) -> int:
     """Why: a warning's, a record's or a problem's records, series, rule, parameters and run."""
     from flows.explain import explain as show

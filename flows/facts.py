@@ -1,24 +1,30 @@
 """The facts that figures are counted from: records as they were known at a moment, with their clocks and their past, and warnings."""
+import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
+from flows.places import places_of
 from flows.running import House
 from policy import taxonomy
 from policy.clocks import due_dates
+from policy.hard import marks
+from policy.lifecycle import OPEN, ZONE
 from policy.periods import Period
 from policy.ranking import table
 from transforms.canonical import MOMENT
+from transforms.hard import marked, matters
 
 #: A record repeats one of these days before it.
 REPEAT_DAYS = 90
 _COLUMNS = ("record_id", "source_id", "created_at", "local_date", "channel", "record_type", "status", "outcome", "responded", "solved", "satisfied", "callback_at",
             "dispatched_at", "signed_at", "first_reply_at", "closed_at", "due_at", "amount_claimed", "amount_recovered", "repeat_of", "caller_flags", "caller_key",
-            "lead_unit", "co_units", "object_category", "respondent_name", "street", "district", "reply", "title")
+            "lead_unit", "co_units", "object_category", "respondent_name", "street", "district", "reply", "title", "returned_unit", "persons_affected")
 _WORKED = ("record_id", "problem_code", "problem_name", "incident_id", "fine_place", "coarse_place")
 #: What figures are broken down by, and the column that says it: of records, and of warnings.
-BY = {"street": "street", "district": "district", "unit": "lead_unit", "problem": "problem_code", "group": "group", "respondent": "respondent_name", "product": "object_category", "channel": "channel",
+BY = {"street": "street", "district": "district", "unit": "lead_unit", "problem": "problem_code", "group": "group", "focus": "focus", "respondent": "respondent_name", "product": "object_category", "channel": "channel",
       "type": "record_type", "source": "source_id"}
 WARNINGS_BY = {"street": "place", "unit": "lead_unit", "problem": "problem_code", "kind": "kind", "level": "level", "rule": "rule"}
 
@@ -32,7 +38,8 @@ def record_facts(house: House, periods: Sequence[Period], as_of: datetime) -> pl
     """A row a record of these periods as it was known at `as_of`, void ones included, by record_id.
 
     Columns of the revision and what the nights made of it (`problem_code`, `incident_id`, places), `group`, `as_of`, and: `accept_due`, `close_due`
-    (moments; the order's own limit wins for closing), `accepted_at`, `hours_to_action`, `days_to_close`, `repeated`, `reopened`, `has_reply`.
+    (moments; the order's own limit wins for closing), `accepted_at`, `hours_to_action`, `days_to_close`, `repeated`, `reopened`, `has_reply`, `hard`
+    (its matter, as far as it lies in these periods and the days before, meets one of the day's rules).
     Reads the months from the first period's on.
     """
     since = min(p.first for p in periods) - timedelta(days=REPEAT_DAYS)
@@ -45,7 +52,10 @@ def record_facts(house: House, periods: Sequence[Period], as_of: datetime) -> pl
         pl.coalesce("fine_place", "street").alias("street"), pl.coalesce("coarse_place", "district").alias("district")).drop("fine_place", "coarse_place")
     again = _reopened(house, since, as_of)
     facts = _with_clocks(house, _repeated(rows), as_of).join(again, on="record_id", how="left", maintain_order="left").with_columns(
-        pl.col("reopened").fill_null(False), _group(rows["problem_code"]))
+        pl.col("reopened").fill_null(False), *_group(rows["problem_code"]))
+    found = matters(facts.filter(pl.col("status") != "void"), as_of.astimezone(ZONE).date())
+    hard = marked(found, [(m.id, m.when) for m in marks(as_of.astimezone(ZONE).date())]).filter(pl.col("marks").list.len() > 0)["matter"]
+    facts = facts.with_columns(pl.coalesce("incident_id", "record_id").is_in(hard.implode()).alias("hard"))
     return facts.filter(pl.any_horizontal(*(pl.col("local_date").is_between(p.first, p.last) for p in periods))).sort("record_id")
 
 
@@ -81,10 +91,15 @@ def _with_clocks(house: House, rows: pl.DataFrame, as_of: datetime) -> pl.DataFr
                                 pl.lit(as_of, MOMENT).alias("as_of"))
 
 
-def _group(codes: pl.Series) -> pl.Expr:
-    """The taxonomy group of each problem; null for a problem that is none of ours."""
+def _group(codes: pl.Series) -> list[pl.Expr]:
+    """`group`, the taxonomy group of each problem (null for a problem that is none of ours), and `focus`, the class of yearly reports that it is counted in
+    (taxonomy.yaml), else its group."""
     known = {c: p.parent for c in codes.unique().drop_nulls() if (p := taxonomy.problem(c)) is not None}
-    return pl.col("problem_code").replace_strict(known, default=None, return_dtype=pl.String).alias("group")
+    classes = taxonomy.taxonomy().focus
+    named = {t: f["zh"] for f in classes for t in f.get("types", ())}
+    whole = {f["group"]: f["zh"] for f in classes if "group" in f}
+    focus = {c: named.get(c) or whole.get(g) or taxonomy.name(g, "zh") for c, g in known.items()}
+    return [pl.col("problem_code").replace_strict(m, default=None, return_dtype=pl.String).alias(n) for n, m in (("group", known), ("focus", focus))]
 
 
 def warning_facts(house: House, periods: Sequence[Period], as_of: datetime) -> pl.DataFrame:
@@ -98,3 +113,39 @@ def warning_facts(house: House, periods: Sequence[Period], as_of: datetime) -> p
         rows = rows.join(figures.filter(pl.col("metric") == metric).select("warning_id", pl.col("value").cast(pl.Float64).alias(name)), on="warning_id", how="left")
     credit = pl.col("verdict").replace_strict(dict(table()["credit"]), default=None, return_dtype=pl.Float64)
     return rows.with_columns(pl.when((pl.col("closed_at") <= as_of).fill_null(False)).then(credit).alias("credit"), pl.col("raised_on").alias("local_date"))
+
+
+def warnings_known(house: House, period: Period, asked: datetime | None) -> pl.DataFrame:
+    """Warnings that are open, or were raised, changed or closed in a period; merged ones left out, by warning_id.
+
+    asked: None for how they stand, else as nights and people had left them by that moment: the last night known then, and what people did since.
+    """
+    store = house.warehouse
+    within = (pl.col("status").is_in(OPEN) & (pl.col("raised_on") <= period.last)) | pl.any_horizontal(
+        *(pl.col(c).is_between(period.first, period.last).fill_null(False) for c in ("raised_on", "updated_on", "closed_on")))
+    if asked is None:
+        where = f"status in ({', '.join(repr(s) for s in OPEN)}) or raised_on between :a and :b or updated_on between :a and :b or closed_on between :a and :b"
+        rows = store.select("warning", where, a=period.first, b=period.last)
+    else:
+        told = [store.told(asked, p.key)[0] for p in places_of(house.mappings, house.mappings)]
+        rows = pl.concat([t for t in told if t.height] or told[:1], how="diagonal_relaxed")
+        rows = _with_acts(rows, store.acts(None, asked))
+    return rows.filter(within & (pl.col("status") != "merged")).sort("warning_id")
+
+
+def _with_acts(rows: pl.DataFrame, acts: pl.DataFrame) -> pl.DataFrame:
+    """Rows as nights told them with what people did since each was told."""
+    since = dict(rows.select("warning_id", "as_of").iter_rows())
+    sets: dict[str, dict[str, Any]] = {}
+    for act in acts.sort("known_at", "event_id").iter_rows(named=True):
+        if act["warning_id"] in since and act["known_at"] > since[act["warning_id"]]:
+            sets.setdefault(act["warning_id"], {}).update({c: v[1] if isinstance(v, list) else v for c, v in json.loads(act["changes"] or "{}").items()})
+    for name in sorted({c for s in sets.values() for c in s} & set(rows.columns)):
+        new = {w: s[name] for w, s in sets.items() if name in s}
+        said = pl.DataFrame({"warning_id": list(new), "_new": [None if v is None else str(v) for v in new.values()], "_set": [True] * len(new)},
+                            schema={"warning_id": pl.String, "_new": pl.String, "_set": pl.Boolean})
+        kind = rows.schema[name]
+        value = pl.col("_new").str.to_date(strict=False) if kind == pl.Date else pl.col("_new").str.to_datetime(time_zone="UTC", strict=False) if kind == MOMENT else pl.col("_new").cast(
+            kind, strict=False)
+        rows = rows.join(said, on="warning_id", how="left").with_columns(pl.when("_set").then(value).otherwise(pl.col(name)).alias(name)).drop("_new", "_set")
+    return rows

@@ -104,14 +104,16 @@ def title_of(name: str, period: Period, lang: str) -> str:
     return m.name(lang) if m else say("metrics.score", lang)
 
 
-def words(row: Mapping[str, Any], keys: Mapping[str, str], lang: str) -> dict[str, str]:
-    """One row of `FIGURES` as a person reads it, by column of the table."""
+def words(row: Mapping[str, Any], keys: Mapping[str, str], lang: str, brief: bool = False) -> dict[str, str]:
+    """One row of `FIGURES` as a person reads it, by column of the table. brief: a change within its interval is called chance instead of giving it."""
     unit, is_rate = unit_of(row["metric"], row["period_end"])
     relative = unit not in ("percent", "points", "days", "hours")
     change = row["change"]
     if change is not None:
         said = f"{change:+.2%}" if relative else say("metrics.points", lang, n=f"{100 * change:+.2f}") if unit == "percent" else f"{change:+.2f}"
-        if row["change_low"] is not None:
+        if brief and row["change_low"] is not None and row["change_low"] <= 0 <= row["change_high"]:
+            said += say("metrics.chance", lang)
+        elif not brief and row["change_low"] is not None:
             low, high = ((f"{row[c]:+.1%}" if relative else f"{row[c] * (100 if unit == 'percent' else 1):+.1f}") for c in ("change_low", "change_high"))
             said += f" ({low}…{high})"
         if row["change_per_day"] is not None:

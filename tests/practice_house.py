@@ -41,20 +41,20 @@ def records(rows: Sequence[dict[str, Any]] | pl.DataFrame) -> pl.DataFrame:
     return conform(frame, {**REVISIONS, "problem_code": pl.String, "incident_id": pl.String}).collect()
 
 
-def keep(house: Warehouse, rows: pl.DataFrame, as_of: datetime, run_id: str = "nightly-1", writes: Sequence[Write] = ()) -> None:
-    """Publishes what `records` made as one night's: lake, table `record` and the journal."""
+def keep(house: Warehouse, rows: pl.DataFrame, as_of: datetime, run_id: str = "nightly-1", writes: Sequence[Write] = (), table: bool = True) -> None:
+    """Publishes what `records` made as one night's: lake, journal and, unless told otherwise, the table `record`."""
     last = rows.sort("record_id", "revision_no").unique("record_id", keep="last", maintain_order=True)
     names = {c: taxonomy.name(c, "zh") for c in last["problem_code"].unique().drop_nulls()}
     worked = last.with_columns(pl.col("street").alias("fine_place"), pl.col("district").alias("coarse_place"), pl.col("known_at").alias("first_known_at"),
                                pl.col("problem_code").replace_strict(names, default=None, return_dtype=pl.String).alias("problem_name"),
                                pl.lit(None, pl.String).alias("problem_id"), pl.col("revision_no").cast(pl.Int64).alias("worked_revision"))
-    table = worked.select(*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "problem_code", "problem_name", "problem_id",
+    rows_now = worked.select(*RECORD, "revision_no", "known_at", "first_known_at", "row_hash", "fine_place", "coarse_place", "problem_code", "problem_name", "problem_id",
                           "incident_id", "worked_revision").with_columns(pl.lit(run_id).alias("run_id"))
     nothing = pl.DataFrame(schema={"record_id": pl.String, "local_date": pl.Date})
     house.publish(Publication({"run_id": run_id, "kind": "nightly", "run_date": as_of.date(), "as_of": as_of, "outcome": "ok", "sources": [SOURCE], "rows_read": last.height,
                                "accepted": last.height, "quarantined": 0, "unchanged": 0, "n_warnings": 0, "n_signals": 0}, known_to=as_of,
                               lake=[LakeWrite("revisions", SOURCE, rows.select(list(REVISIONS))), *worked_writes(worked.select(list(WORKED)), nothing, as_of, 1)],
-                              writes=[Write("record", table, "upsert"), *writes]))
+                              writes=[*([Write("record", rows_now, "upsert")] if table else []), *writes]))
 
 
 def house_with(folder: Path, rows: pl.DataFrame, as_of: datetime, engine: str = "sqlite", writes: Sequence[Write] = ()) -> House:
