@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from flows import practice_cli
 from flows.messages import BAD_USAGE, EXIT, BadUsage, print_json, tell
 
 app = App(name="weisu", help="From a hotline's records to warnings, every night (未诉先办).", version_flags=["--version"],
@@ -19,6 +20,7 @@ alarm = App(name="alarm", help="Telling the person on duty, by WEISU_ALARM_URL."
 secret = App(name="secret", help="The key of the pseudonyms.")
 for group in (db, sources, quarantine, alarm, secret):
     app.command(group)
+practice_cli.register(app)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
 Done = Annotated[bool, Parameter(name="--json", negative="", help="Print what was done as JSON, last on standard output.")]
@@ -276,18 +278,6 @@ def requests(*, json: Done = False) -> int:
     """Takes the steps that a bureau's own screens wrote into the table work_request, with the checks of `weisu work`."""
     from flows.working import work_requests
     return work_requests(_settings(), json)
-
-
-@app.command
-def review(period: Literal["day", "week", "tenday", "month"], /, *, date: Day = None, output: Path | None = None, lang: Lang = None) -> int:
-    """The periodic sheets: 日调度, 周会商, 旬复盘, 月点评.
-
-    Parameters
-    ----------
-    output: An HTML file; otherwise the sheet is printed.
-    """
-    from flows.reviews import show_review
-    return show_review(_settings(lang), period, date, output)
 
 
 @app.command

@@ -1,106 +1,90 @@
-"""The four periodic sheets: 日调度, 周会商, 旬复盘, 月点评. Figures only, each from the published tables."""
-from dataclasses import dataclass
-from datetime import date, timedelta
+"""The periodic sheets: 日调度, 周会商, 旬复盘, 月点评, and the half-year's. Every line traces to records."""
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
-from flows.exports import cell
+from flows import sheet_parts as part
+from flows.figures import figures
 from flows.lists import day_of_list
-from flows.messages import tell
-from flows.page import render
+from flows.messages import BadUsage, print_json, tell
+from flows.metrics import as_metric_rows
 from flows.running import House
+from flows.sheet import Known, Section, Sheet, known
+from flows.sheet_files import write_sheet
 from policy.catalogue import say
 from policy.lifecycle import OPEN
+from warehouse.deciding import note
 from warehouse.settings import Settings
-from warehouse.store import Warehouse
 
-TOP = 10
-ZONE = "Asia/Shanghai"
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """`sections`: (heading key, rows). A period's counts stand beside those of the one before, a day at a time where lengths differ."""
-
-    period: str
-    first: date
-    last: date
-    before: tuple[date, date]
-    sections: list[tuple[str, pl.DataFrame]]
-
-
-def bounds(period: str, day: date) -> tuple[date, date]:
-    """The period that ends with or holds `day`: the day, its Monday to it, its 旬 (1–10, 11–20, 21–end) to it, its month to it."""
-    if period == "day":
-        return day, day
-    if period == "week":
-        return day - timedelta(days=day.weekday()), day
-    if period == "tenday":
-        return day.replace(day=1 if day.day <= 10 else 11 if day.day <= 20 else 21), day
-    return day.replace(day=1), day
-
-
-def period_before(period: str, first: date) -> tuple[date, date]:
-    """The whole period before the one that begins on `first`."""
-    last = first - timedelta(days=1)
-    return bounds(period, last)
+RATES = ("response_rate", "solved_rate", "satisfied_rate")
+#: What each sheet counts, and against what.
+FIGURES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType({
+    "day": (("records", "hard_records", "warnings"), ("previous",)),
+    "week": (("records", "hard_records", "repeat_rate", "on_time_acceptance", "first_action_hours", "warnings"), ("previous",)),
+    "tenday": (("records", "hard_records", "on_time_acceptance", "warning_precision", "warning_lead", "records_before_warning", "warnings"), ("previous",)),
+    "month": (("records", *RATES, "closed_rate", "on_time_acceptance", "on_time_response", "on_time_closure", "closing_days", "first_action_hours", "repeat_rate", "reopen_rate", "hard_records",
+               "recovered_loss", "case_share", "open_loops", "warnings", "warning_precision", "warning_lead", "records_before_warning", "owned_share"), ("previous", "year")),
+})
+_raised = lambda k: pl.col("raised_on").is_between(k.period.first, k.day)
+_open = pl.col("status").is_in(OPEN)
+_Part = Callable[[Known], Section]
+PARTS: Mapping[str, tuple[_Part, ...]] = MappingProxyType({
+    "day": (lambda k: part.points_part(k, True), lambda k: part.warnings_part(k, "new", _raised(k)),
+            lambda k: part.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), part.hard_part, part.clocks_part,
+            part.open_loops_part, lambda k: part.counted_part(k, "problems", "problem", "previous"), part.notices_part, part.nights_part),
+    "week": (part.key_work_part, lambda k: part.points_part(k, True), lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
+             lambda k: part.counted_part(k, "streets", "street", "previous"), lambda k: part.warnings_part(k, "new", _raised(k)),
+             lambda k: part.warnings_part(k, "open", _open & ~_raised(k)), part.hard_part, part.consultations_part, part.notices_part),
+    "tenday": (lambda k: part.points_part(k, True), part.verdicts_part, part.frequent_part, lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
+               part.hard_part, lambda k: part.warnings_part(k, "open", _open), part.consultations_part, part.nights_part),
+    "month": (lambda k: part.counted_part(k, "top_five", "focus", "year", 5, moved=True), lambda k: part.counted_part(k, "problems", "problem", "year", moved=True), part.frequent_part,
+              lambda k: part.ranking_part(k, "street", RATES, "street_ranking"), lambda k: part.ranking_part(k, "unit", (*RATES, "on_time_closure"), "unit_ranking"),
+              part.failures_part, part.cases_part, part.verdicts_part, part.hard_part, lambda k: part.points_part(k, True), part.consultations_part),
+})
+#: The half-year is looked at as a month is.
+_LIKE = MappingProxyType({"half": "month"})
 
 
-def sheet(house: Warehouse, period: str, day: date) -> Sheet:
-    """The sheet of the period that holds `day`, as the last run knows it."""
-    first, last = bounds(period, day)
-    before = period_before(period, first)
-    return Sheet(period, first, last, before, [
-        ("review.problems", _counted(house, "coalesce(problem_name, problem_code)", first, last, before)),
-        ("review.streets", _counted(house, "coalesce(fine_place, coarse_place)", first, last, before)),
-        ("review.new", house.read("select level, title, lead_unit, n_records, status from v_warnings where raised_on between :a and :b "
-                                  "order by raised_on, warning_id", a=first, b=last)),
-        ("review.open", house.select("warning", "status <> 'merged' and raised_on < :a", a=first).filter(pl.col("status").is_in(OPEN))
-         .select("level", "title", "lead_unit", "n_records", "status")),
-        ("review.due", house.read("select title, lead_unit, due_at, status from v_warnings where due_at is not null and status not in "
-                                  "('closed', 'merged', 'expired') order by due_at, warning_id")),
-        ("review.verdicts", house.read("select kind, verdict, count(*) as n from warning where verdict is not null and closed_on between :a and :b "
-                                       "group by 1, 2 order by 1, 2", a=first, b=last)),
-        ("review.notices", house.read("select raised_on, code, summary from v_notices where raised_on between :a and :b order by 1, 2, 3", a=first, b=last)),
-        ("review.nights", house.read("select run_date, outcome, rows_read, n_warnings from v_runs where kind = 'nightly' and run_date between :a and :b "
-                                     "order by run_date, run_id", a=first, b=last)),
-    ])
+def sheet_of(k: Known) -> Sheet:
+    """The sheet of what is known."""
+    like = _LIKE.get(k.kind, k.kind)
+    wanted, compare = FIGURES[like]
+    return Sheet(k.kind, k.period, k.asked or k.as_of, (part.figures_part(k, wanted, compare), *(make(k) for make in PARTS[like])))
 
 
-def _counted(house: Warehouse, what: str, first: date, last: date, before: tuple[date, date]) -> pl.DataFrame:
-    """(what, n, per day, per day before): the commonest of the period; ties by name."""
-    count = f"select {what} as what, count(*) as n from record where local_date between :a and :b and status <> 'void' group by 1"
-    types = pl.Schema({"what": pl.String, "n": pl.Int64})          # of a period without any record too
-    now = house.read(count, a=first, b=last).cast(types)
-    was = house.read(count, a=before[0], b=before[1]).cast(types).rename({"n": "n_before"})
-    days, days_before = (last - first).days + 1, (before[1] - before[0]).days + 1
-    return (now.filter(pl.col("what").is_not_null()).join(was, on="what", how="left").sort("n", "what", descending=[True, False]).head(TOP)
-            .select("what", "n", (pl.col("n") / days).round(2).alias("per_day"), (pl.col("n_before").fill_null(0) / days_before).round(2).alias("per_day_before")))
+def published(k: Known) -> pl.DataFrame:
+    """Rows of v_metrics for the figures that the sheet shows: of the whole, and of streets, units and problems."""
+    wanted = FIGURES[_LIKE.get(k.kind, k.kind)][0]
+    from policy.metrics import metric
+    told = [figures(k.facts, name, [k.period], by) for name in wanted for by in ("street", "unit", "problem") if metric(name, k.day) is not None]
+    return as_metric_rows(pl.concat(told).unique(["metric", "grain", "key"], keep="first", maintain_order=True))
 
 
-def show_review(settings: Settings, period: str, day: date | None, output: Path | None) -> int:
-    """Prints the sheet, or writes it as a page."""
+def show_review(settings: Settings, kind: str, day: date | None, so_far: bool, asked: datetime | None, form: str, output: Path | None, trace: str | None, keep: bool) -> int:
+    """Prints a sheet, writes it to a file, or says which records stand behind one of its lines."""
     house = House.open(settings)
+    lang = settings.lang
     try:
-        told = sheet(house.warehouse, period, day_of_list(house, day))
-        lang = settings.lang
-        title = say(f"review.{period}", lang, first=told.first, last=told.last)
-        sections = [(say(heading, lang), [say(f"review.col.{c}", lang) for c in rows.columns], [[cell(c, v, lang, ZONE) or "—" for c, v in r.items()] for r in rows.iter_rows(named=True)])
-                    for heading, rows in told.sections]
-        if output is not None:
-            output.write_text(render("sheet.html.j2", lang=lang, title=title, sections=sections, note=say("review.note", lang)), encoding="utf-8")
-            tell(say("list.written", lang, path=output, n=len(sections)))
+        k = known(house, kind, day_of_list(house, day), so_far, asked, lang)
+        if k is None:
+            raise BadUsage(say("metrics.none", lang))
+        sheet = sheet_of(k)
+        if keep:
+            note(house.warehouse, "metric", published(k), "upsert")
+        if trace is not None:
+            found = sheet.trace(trace)
+            if found is None:
+                raise BadUsage(say("usage.nothing", lang, what=trace))
+            print_json(found["record_id"].to_list())
             return 0
-        console = Console(highlight=False)
-        console.print(title, markup=False)
-        for heading, columns, rows in sections:
-            table = Table(*columns, title=heading, title_justify="left")
-            for r in rows:
-                table.add_row(*r)
-            console.print(table)
+        text = write_sheet(sheet, form, output, lang)
+        if text is not None:
+            print(text, end="")
+        if output is not None:
+            tell(say("review.written", lang, path=output))
         return 0
     finally:
         house.warehouse.close()

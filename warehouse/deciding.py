@@ -11,3 +11,8 @@ def decide(warehouse: Warehouse, decisions: pl.DataFrame) -> None:
     with writing(warehouse.engine) as connection:
         bulk.write(connection, tables.decision, decisions, "ignore")
 
+
+def note(warehouse: Warehouse, table: str, rows: pl.DataFrame, mode: str = "ignore") -> None:
+    """Writes rows of a table in a transaction of its own: what people say beside the nights, and what is counted for them. `mode`: see `bulk.write`."""
+    with writing(warehouse.engine) as connection:
+        bulk.write(connection, tables.metadata.tables[table], rows, mode)

@@ -1,7 +1,7 @@
 """Content digests of what a run left: the same inputs, in any order, split and degree of parallelism, give the same digests.
 
 A view's digest is over its rows of the run's day, whatever run of that day wrote them: records last worked by a run of the day, warnings
-updated on it with their records, its series, notices, metrics, quarantined rows. Left out are lineage (file, sheet, row), run and wall time,
+updated on it with their records, its series, notices, the nights' own metrics, quarantined rows. Left out are lineage (file, sheet, row), run and wall time,
 what people set afterwards (status, verdict, replayed_on), and caller_key, which depends on the house's key. Each row is hashed for itself and
 the hashes are added up, so that their order does not matter. The cost is that of the day's rows, not of the history.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from policy.metrics import names
 from warehouse.published import VIEWS
 from warehouse.reading import bound, typed
 
@@ -23,7 +24,7 @@ _OF_DAY = {
     "v_warning_records": "warning_id in (select warning_id from warning where updated_on = :day)",
     "v_series": "date = :day",
     "v_notices": "raised_on = :day",
-    "v_metrics": "as_of in (select as_of from run where run_date = :day)",
+    "v_metrics": f"as_of in (select as_of from run where run_date = :day) and metric not in ({', '.join(repr(n) for n in names())})",
     "v_quarantine": "first_seen = :day",
 }
 _CHUNK = 20_000

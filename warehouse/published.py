@@ -32,4 +32,6 @@ VIEWS: dict[str, tuple[str, ...]] = {
     ),
     "v_warning_events": ("event_id", "warning_id", "known_at", "kind", "done_by", "changes", "note", "run_id"),
     "v_outbox": ("message_id", "created_at", "kind", "warning_id", "level", "lead_unit", "title", "body", "lang", "run_id", "sent_at"),
+    "v_review_points": ("point_id", "period", "sheet_day", "known_at", "subject", "what", "unit", "due_on", "decided_by", "done_at", "result", "done_by"),
+    "v_consultations": ("consultation_id", "held_on", "known_at", "subject", "participants", "conclusion", "noted_by"),
 }

@@ -256,6 +256,26 @@ def _metric(*head: sa.Column) -> list:
 notice = sa.Table("notice", metadata, *_notice(), sa.Column("run_id", Text, nullable=False), sa.Index(None, "raised_on"))
 metric = sa.Table("metric", metadata, *_metric(), sa.Column("run_id", Text), sa.Index(None, "as_of"))
 
+# ---- the bureau's reviews --------------------------------------------------------------------------------------------------------
+
+# What a review decided; on the sheets until it is done (闭环).
+review_point = sa.Table(
+    "review_point", metadata, key("point_id"),
+    sa.Column("period", Text, nullable=False), sa.Column("sheet_day", Date, nullable=False),          # of which sheet: day, week, tenday, month; its last day
+    sa.Column("known_at", Moment, nullable=False),
+    sa.Column("subject", Text), sa.Column("what", Text, nullable=False),                              # a warning, matter or problem, if any; what is to be done
+    sa.Column("unit", Text), sa.Column("due_on", Date), sa.Column("decided_by", Text),
+    sa.Column("done_at", Moment), sa.Column("result", Text), sa.Column("done_by", Text),
+    sa.Index(None, "done_at"),
+)
+# 集中会商研判: counted from rows.
+consultation = sa.Table(
+    "consultation", metadata, key("consultation_id"),
+    sa.Column("held_on", Date, nullable=False), sa.Column("known_at", Moment, nullable=False), sa.Column("subject", Text, nullable=False),
+    sa.Column("participants", Texts, nullable=False), sa.Column("conclusion", Text), sa.Column("noted_by", Text),
+    sa.Index(None, "held_on"),
+)
+
 # ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
 
 replay_warning = sa.Table("replay_warning", metadata, *_warning(key("run_id")))

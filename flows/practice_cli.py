@@ -1,0 +1,155 @@
+"""The bureau's own practice on the command line: metrics, root causes, reviews and what they decide."""
+from datetime import date as Date
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from flows.messages import BadUsage
+
+Lang = Annotated[Literal["zh", "en"] | None, Parameter(name="--lang", help="Language of what is said; WEISU_LANG by default.")]
+Day = Annotated[Date | None, Parameter(name="--date", help="The day it is for; that of the last night by default.")]
+PeriodKind = Literal["day", "week", "tenday", "month", "month_19", "quarter", "half", "year"]
+
+
+review = App(name="review", help="The periodic sheets 日调度, 周会商, 旬复盘, 月点评 (weisu review month), and what they decide.")
+Period = Literal["day", "week", "tenday", "month", "half"]
+AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as known: an ISO moment; the last run's records and all that people did by default.")]
+
+
+def register(app: App) -> None:
+    """Puts the commands on the command line."""
+    for command in (metrics, causes):
+        app.command(command)
+    app.command(review)
+
+
+def _settings(lang: str | None = None):
+    from warehouse.settings import Settings
+    return Settings(**({"lang": lang} if lang else {}))
+
+
+@review.default
+def sheet(period: Period, /, *, date: Day = None, so_far: Annotated[bool, Parameter(negative="")] = False, as_of: AsOf = None,
+          format: Literal["table", "html", "xlsx", "md"] | None = None, output: Path | None = None, trace: str | None = None,
+          keep: Annotated[bool, Parameter(negative="")] = False, lang: Lang = None) -> int:
+    """A periodic sheet: the last period of its kind that is over on --date.
+
+    Parameters
+    ----------
+    so_far: The one that is going on instead, cut at --date.
+    format: How it is shown; by the file's name where there is one.
+    output: A file; standard output by default.
+    trace: A line's number, as 3.2: prints the ids of the records behind it.
+    keep: Also writes the sheet's figures into v_metrics.
+    """
+    from flows.reviews import show_review
+    settings = _settings(lang)
+    named = {".html": "html", ".xlsx": "xlsx", ".md": "md"}.get(output.suffix.lower(), "html") if output else "table"
+    return show_review(settings, period, date, so_far, _moment(as_of, settings.lang), format or named, output, trace, keep)
+
+
+@review.command
+def decide(what: str, /, *, period: Period = "week", date: Day = None, about: str | None = None, to: str | None = None, due: Date | None = None, by: str | None = None,
+           json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Notes a point that a review decided; it stands on the next sheets until it is done.
+
+    Parameters
+    ----------
+    what: What is to be done.
+    period: At which review.
+    about: A warning, matter or problem.
+    to: The unit that does it.
+    due: By when.
+    by: Who decided (a post).
+    """
+    from flows.points import decide_point
+    return decide_point(_settings(), what, period, date, about, to, due, by, json)
+
+
+@review.command
+def done(point: str, /, *, result: str | None = None, by: str | None = None) -> int:
+    """Notes that a point is done, and what came of it.
+
+    Parameters
+    ----------
+    result: What came of it.
+    by: Who says so (a post).
+    """
+    from flows.points import settle_point
+    return settle_point(_settings(), point, result, by)
+
+
+@review.command
+def consult(subject: str, /, *, with_: Annotated[list[str] | None, Parameter(name="--with")] = None, conclusion: str | None = None, date: Day = None, by: str | None = None) -> int:
+    """Notes a consultation (集中会商研判) on a problem or a matter.
+
+    Parameters
+    ----------
+    with_: A unit that took part; may be given several times.
+    conclusion: What was concluded.
+    by: Who notes it (a post).
+    """
+    from flows.points import consult as hold
+    return hold(_settings(), subject, with_ or [], conclusion, date, by)
+
+
+def _moment(text: str | None, lang: str) -> datetime | None:
+    from flows.dates import moment
+    from policy.catalogue import say
+    try:
+        return moment(text, "Asia/Shanghai") if text else None
+    except ValueError:
+        raise BadUsage(say("usage.moment", lang, text=text)) from None
+
+
+def metrics(name: str, /, *, by: str | None = None, period: PeriodKind = "month", date: Day = None, last: int = 1,
+            from_: Annotated[Date | None, Parameter(name="--from")] = None, to: Date | None = None, compare: Literal["year", "previous"] | None = None,
+            scheme: str | None = None, as_of: AsOf = None, format: Literal["table", "json", "csv"] = "table",
+            top: int = 20, lang: Lang = None) -> int:
+    """A figure of the metric registry, with its denominator, its interval, its as-of, and whether it can still change.
+
+    Parameters
+    ----------
+    name: The metric: response_rate, solved_rate, satisfied_rate, score, records … (an unknown name lists them).
+    by: Broken down by street, unit, problem, group, respondent, channel, type, source (records) or street, unit, problem, kind, level, rule (warnings).
+    period: The kind of period; the one that holds --date, cut at it.
+    last: So many periods, ending with that one.
+    from_: First day of one stretch of days instead.
+    to: Its last day.
+    compare: With the same days of the year before, or with the period before.
+    scheme: Of the score: which scheme.
+    format: How it is shown.
+    top: So many keys at most on the screen.
+    """
+    from flows.metrics import show_metrics
+    settings = _settings(lang)
+    known = _moment(as_of, settings.lang)
+    return show_metrics(settings, name, by, period, date, max(last, 1), _span(from_, to, settings.lang), compare, scheme, known, format, top)
+
+
+def causes(problem: str, /, *, period: PeriodKind = "month", date: Day = None, compare: Literal["year", "previous"] | None = None,
+           from_: Annotated[Date | None, Parameter(name="--from")] = None, to: Date | None = None, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """What carries a rise or a fall: its exact shares by respondent, place, product, channel, unit; and how concentrated records are.
+
+    Parameters
+    ----------
+    problem: A problem or group, by code or name; "all" for everything.
+    period: The kind of period; the one that holds --date, cut at it.
+    compare: With the year before or the period before; both by default.
+    from_: First day of one stretch of days instead.
+    to: Its last day.
+    format: How it is shown.
+    """
+    from flows.causes import show_causes
+    settings = _settings(lang)
+    return show_causes(settings, problem, period, date, _span(from_, to, settings.lang), compare, format)
+
+
+def _span(first: Date | None, last: Date | None, lang: str) -> tuple[Date, Date] | None:
+    """One stretch of days; both ends or none."""
+    from policy.catalogue import say
+    if (first is None) != (last is None) or (first is not None and last is not None and first > last):
+        raise BadUsage(say("usage.days", lang, first=first, last=last))
+    return (first, last) if first is not None and last is not None else None

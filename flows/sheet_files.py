@@ -1,0 +1,171 @@
+"""A sheet as people take it away: a page, a workbook with every line's records, Markdown, or tables on the screen."""
+from pathlib import Path
+from typing import Any
+
+from flows.exports import cell, inert
+from flows.messages import BadUsage
+from flows.page import render
+from flows.sheet import Section, Sheet, local
+from policy.catalogue import catalogue, say
+from policy.periods import Period
+
+FORMATS = ("table", "html", "xlsx", "md")
+ZONE = "Asia/Shanghai"
+#: A workbook's page of records holds so many rows at most; more are traced by line.
+TRACED = 200_000
+
+
+def write_sheet(sheet: Sheet, form: str, path: Path | None, lang: str) -> str | None:
+    """The sheet in one of `FORMATS`, written to `path` or returned as text. Raises BadUsage for a workbook without a path."""
+    if form == "xlsx":
+        if path is None:
+            raise BadUsage(say("review.needs_file", lang))
+        _workbook(sheet, path, lang)
+        return None
+    text = {"html": _page, "md": _markdown, "table": _screen}[form](sheet, lang)
+    if path is None:
+        return text
+    path.write_text(text, encoding="utf-8")
+    return None
+
+
+def title(sheet: Sheet, lang: str) -> str:
+    """The sheet's name and days."""
+    return say(f"review.{sheet.kind}", lang, first=sheet.period.first, last=sheet.period.last)
+
+
+def lines(sheet: Sheet, lang: str) -> list[str]:
+    """What is said of the sheet as a whole."""
+    period: Period = sheet.period
+    out = [say("review.as_of", lang, as_of=local(sheet.as_of), days=period.days, kind=say(f"metrics.kind.{period.kind}", lang))]
+    if not period.is_whole:
+        out.append(say("metrics.note.to_date", lang))
+    return [*out, say("review.note", lang)]
+
+
+def cells(section: Section, number: int, lang: str) -> tuple[str, list[str], list[list[str]]]:
+    """A section's heading with its number, its columns, and its rows as words; each row begins with the number by which it is traced."""
+    head = f"{number}. " + say(f"review.{section.key}", lang)
+    columns = [say("review.col.line", lang), *(_column(c, lang) for c in section.rows.columns)]
+    rows = [[f"{number}.{n}", *(_word(c, v, lang) for c, v in r.items())] for n, r in enumerate(section.rows.iter_rows(named=True), 1)]
+    return head, columns, rows
+
+
+def _column(name: str, lang: str) -> str:
+    from policy.metrics import names
+    if name in names():
+        from datetime import date
+
+        from policy.metrics import metric
+        m = metric(name, date.max)
+        return m.name(lang) if m else name
+    key = f"review.col.{name}"
+    return say(key, lang) if key in catalogue() else say(f"col.{name}", lang)
+
+
+def _word(column: str, value: Any, lang: str) -> str:
+    return cell(column, value, lang, ZONE) or "—"
+
+
+def _page(sheet: Sheet, lang: str) -> str:
+    sections = [(*cells(s, n, lang), s.notes) for n, s in enumerate(sheet.sections, 1)]
+    return render("sheet.html.j2", lang=lang, title=title(sheet, lang), sections=sections, lines=lines(sheet, lang), none=say("review.nothing", lang))
+
+
+def _markdown(sheet: Sheet, lang: str) -> str:
+    out = [f"# {title(sheet, lang)}", "", *(f"{line}  " for line in lines(sheet, lang))]
+    plain = lambda text: text.replace("|", "\\|").replace("\n", " ")
+    for n, s in enumerate(sheet.sections, 1):
+        head, columns, rows = cells(s, n, lang)
+        out += ["", f"## {head}", "", *(f"{note}  " for note in s.notes), *([""] if s.notes else [])]
+        if rows:
+            out += ["| " + " | ".join(map(plain, columns)) + " |", "|" + " --- |" * len(columns), *("| " + " | ".join(map(plain, r)) + " |" for r in rows)]
+        else:
+            out.append(say("review.nothing", lang))
+    return "\n".join(out) + "\n"
+
+
+def _screen(sheet: Sheet, lang: str) -> str:
+    import io
+    import shutil
+
+    from rich.console import Console
+    from rich.table import Table
+
+    out = io.StringIO()
+    console = Console(file=out, highlight=False, width=max(shutil.get_terminal_size((120, 40)).columns, 100))
+    console.print(title(sheet, lang), markup=False)
+    for line in lines(sheet, lang):
+        console.print(line, markup=False)
+    for n, s in enumerate(sheet.sections, 1):
+        head, columns, rows = cells(s, n, lang)
+        console.print()
+        console.print(head, markup=False)
+        for note in s.notes:
+            console.print(note, markup=False)
+        if not rows:
+            console.print(say("review.nothing", lang), markup=False)
+            continue
+        table = Table(*columns)
+        for r in rows:
+            table.add_row(*r)
+        console.print(table, markup=False)
+    return out.getvalue()
+
+
+def _workbook(sheet: Sheet, path: Path, lang: str) -> None:
+    """A page a section, and one with the records behind every line. Texts are written as texts, never run."""
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}) as book:
+        font = {"font_name": "Microsoft YaHei" if lang == "zh" else "Calibri", "font_size": 10, "valign": "top"}
+        plain, head_style = book.add_format({**font, "text_wrap": True}), book.add_format({**font, "bold": True, "bg_color": "#E8EDF3", "bottom": 1})
+        big = book.add_format({**font, "bold": True, "font_size": 14})
+        front = book.add_worksheet(say("review.front", lang))
+        front.set_column(0, 0, 90)
+        for i, line in enumerate([title(sheet, lang), *lines(sheet, lang)]):
+            front.write_string(i, 0, line, big if i == 0 else plain)
+        for n, s in enumerate(sheet.sections, 1):
+            head, columns, rows = cells(s, n, lang)
+            page = book.add_worksheet(_tab(head))
+            top = len(s.notes)
+            for i, note in enumerate(s.notes):
+                page.write_string(i, 0, note, plain)
+            page.freeze_panes(top + 1, 1)
+            for j, name in enumerate(columns):
+                widest = max([len(name), *(len(r[j]) for r in rows)])
+                page.set_column(j, j, min(60, 4 + 1.6 * widest))
+                page.write_string(top, j, name, head_style)
+            for i, r in enumerate(rows):
+                values = [None, *s.rows.row(i)]
+                for j, text in enumerate(r):
+                    if isinstance(values[j], int | float) and not isinstance(values[j], bool):
+                        page.write_number(top + 1 + i, j, values[j], plain)
+                    else:
+                        page.write_string(top + 1 + i, j, inert(text) if j else text, plain)
+            page.set_landscape()
+            page.set_paper(9)
+            page.fit_to_pages(1, 0)
+            page.repeat_rows(top)
+        _records(book, sheet, lang, head_style, plain)
+
+
+def _records(book: Any, sheet: Sheet, lang: str, head_style: Any, plain: Any) -> None:
+    page = book.add_worksheet(say("review.records", lang))
+    page.set_column(0, 1, 30)
+    for j, name in enumerate(("line", "record_id")):
+        page.write_string(0, j, say(f"review.col.{name}", lang), head_style)
+    i = 1
+    for n, s in enumerate(sheet.sections, 1):
+        for row, record in s.behind.sort("row", "record_id").iter_rows():
+            if i > TRACED:
+                page.write_string(i, 0, say("review.more_records", lang), plain)
+                return
+            page.write_string(i, 0, f"{n}.{row}", plain)
+            page.write_string(i, 1, record, plain)
+            i += 1
+
+
+def _tab(head: str) -> str:
+    """A worksheet's name: 31 characters, without what spreadsheets refuse."""
+    return "".join(c for c in head if c not in "[]:*?/\\")[:31]
