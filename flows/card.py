@@ -170,7 +170,9 @@ def _clock(w: dict[str, Any], own: pl.DataFrame, at: datetime) -> dict[str, Any]
         return None
     row = pack_of(w["pack"])
     zone = ZoneInfo(row["time_zone"])
-    first = pl.concat([own.select("record_id"), due(own, w["pack"])], how="horizontal").filter(pl.col("due_at") == w["due_at"]).sort("due_clock", "record_id")
+    # A record that has moved on since the night still says which clock it was.
+    clocks = [pl.concat([own.select("record_id"), due(of, w["pack"])], how="horizontal") for of in (own, own.with_columns(pl.lit("open").alias("status")))]
+    first = pl.concat([c.filter(pl.col("due_at") == w["due_at"]).sort("due_clock", "record_id") for c in clocks])
     its = first.row(0, named=True) if first.height else {"due_clock": None, "due_source": None, "due_provisional": None, "record_id": None}
     today, last = (t.astimezone(zone).date() for t in (at, w["due_at"]))
     return {"due_at": w["due_at"], "clock": its["due_clock"], **both(lambda x: _named(its["due_clock"], x)), "source": its["due_source"],

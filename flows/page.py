@@ -17,6 +17,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 QUOTES, QUOTE_LENGTH = 3, 160
 #: How many streets and records a card lists; of records the newest.
 STREETS, RECORDS = 8, 30
+#: A fact of more characters has a line of its own.
+LONG = 24
 
 
 def warning_page(warnings: pl.DataFrame, records: pl.DataFrame | None = None, series: pl.DataFrame | None = None,
@@ -76,9 +78,9 @@ def _card(warning: Mapping, card: Mapping | None, svg: str, records: pl.DataFram
     # Where nothing was expected, what came in some days says no more than what came in all.
     figures = [(number(warning[c]) + ("×" if c == "ratio" else ""), names.get(c) or say(f"col.{c}", lang)) for c in _FIGURES
                if warning.get(c) is not None and not (c == "n_callers" and hidden) and not (c == "observed" and warning.get("expected") is None)]
-    facts = [(say(f"col.{c}", lang), shown(c)) for c in _FACTS if shown(c) and not (card and c in _ELSEWHERE)]
+    facts = [(say(f"col.{c}", lang), shown(c), len(shown(c)) > LONG) for c in _FACTS if shown(c) and not (card and c in _ELSEWHERE)]
     if warning.get("problem_name") is None and warning.get("problem_code"):
-        facts.insert(2, (say("col.problem_name", lang), str(warning["problem_code"])))
+        facts.insert(2, (say("col.problem_name", lang), str(warning["problem_code"]), False))
     return {"id": warning["warning_id"], "level": warning["level"], "level_name": shown("level"), "kind": shown("kind"), "rank": warning.get("rank"),
             "title": warning.get("title") or "", "summary": (card["what"][lang] if card and _in(card, lang) else warning.get("summary")) or "",
             "figures": figures, "facts": facts, "certain": _certain(warning, lang),

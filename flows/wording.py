@@ -25,6 +25,10 @@ SHOPS = 3
 COPIED_LEAST = 5
 #: A sentence of so many characters that stands in half of the records is no accident; two of them are a copied text.
 COPIED_SENTENCE, COPIED_SENTENCES = 10, 2
+#: A matter that names so many and is not one respondent's is told by no one's name alone.
+MANY = 3
+#: Another problem is named where it has this share of the records, and two at the least.
+SHARE = 0.1
 #: A matter is one respondent's where more than this share of the records that name one name it.
 HIS = 0.5
 
@@ -92,10 +96,15 @@ def speaking(matter: dict, own: pl.DataFrame, rule: Rule | None) -> Speaking:
         words = heard[first["record_id"][0]]
         # What happened at another shop than the record is about is not its respondent's.
         return Speaking(told, None if elsewhere(words) else name, None if elsewhere(words) else key, tidy_title(pl.Series([words]))[0])
-    # A rule about a street's shops is told by their names, any other in the words of its records.
-    shops = _shops(told) if isinstance(rule, ClusterRule) and rule.by == ("street",) else []
+    # A rule about a street's shops, and a matter of many, are told by their names, any other in the words of its records.
+    of_street = isinstance(rule, ClusterRule) and rule.by == ("street",)
+    shops = _shops(told) if key is None and matter["subject"] != "coarse" else []
+    shops = shops if len(shops) >= (2 if of_street else MANY) and (of_street or not isinstance(rule, ClusterRule)) else []
+    others = own.filter(pl.col("respondent_key") != key)["respondent_name"].drop_nulls().unique().sort().to_list() if key is not None else []
+    if key is not None:
+        told = told.filter(pl.col("respondent_key").eq_missing(pl.lit(key)) | pl.col("respondent_key").is_null())
     about = told.filter(pl.col("problem_code").eq_missing(pl.lit(matter["problem_code"])))
-    return Speaking(told, name, key, _title(about if about.height else told, key, name) or _title(told, key, name), shops)
+    return Speaking(told, name, key, _title(about, name, others) or _title(told, name, others), shops)
 
 
 def _heard(own: pl.DataFrame, rule: Rule | None) -> dict[str, str]:
@@ -125,17 +134,12 @@ def _shops(told: pl.DataFrame) -> list[str]:
     return mask_respondent(by_key["respondent_name"]).to_list()
 
 
-def _title(told: pl.DataFrame, key: str | None, name: str | None) -> str:
-    """The most central title; where the matter is one respondent's, of its own records, and never one that names another."""
-    candidates = told
-    if key is not None:
-        others = told.filter(pl.col("respondent_key").is_not_null() & (pl.col("respondent_key") != key))["respondent_name"].drop_nulls().unique().sort().to_list()
-        own = told.filter(pl.col("respondent_key").eq_missing(pl.lit(key)) | pl.col("respondent_key").is_null())
-        said = pl.coalesce("title", "content").fill_null("")
-        foreign = pl.any_horizontal(pl.lit(False), *(said.str.contains(o, literal=True) for o in others if len(o) > 1))
-        mine = own.filter(~foreign)
-        naming = mine.filter(said.str.contains(name, literal=True)) if name else mine.clear()
-        candidates = naming if naming.height else mine
+def _title(told: pl.DataFrame, name: str | None, others: Sequence[str]) -> str:
+    """The most central title: where the matter is one respondent's (`name`), one that names it if there is any, and never one that names `others`."""
+    said = pl.coalesce("title", "content").fill_null("")
+    mine = told.filter(~pl.any_horizontal(pl.lit(False), *(said.str.contains(o, literal=True) for o in others if len(o) > 1)))
+    naming = mine.filter(said.str.contains(name, literal=True)) if name else mine.clear()
+    candidates = naming if naming.height else mine
     return incident_title(_open(candidates).select("title", "content", "created_at")) if candidates.height else ""
 
 
@@ -175,13 +179,15 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         "expected": shown(matter["expected"]) if matter["expected"] is not None else "—", "n": own.height,
         "respondent": speaks.respondent or say("warn.nameless", lang), "rule": rule.name(lang) if rule else "",
         "first": day - timedelta(days=window - 1) if by_day else own["local_date"].min(), "last": day if by_day else own["local_date"].max(),
-        "title": speaks.title or (f"{speaks.respondent} {name}" if speaks.respondent else name), "shops": ""}
+        "title": speaks.title or (f"{speaks.respondent} {name}" if speaks.respondent else name), "shops": "", "spot": ""}
+    if speaks.shops:
+        words["shops"] = say("warn.shops", lang, shops=("、" if lang == "zh" else ", ").join(speaks.shops[:SHOPS]), n=len(speaks.shops))
+        words["title"] = say("warn.many", lang, problem=name, shops=words["shops"])
     several = matter["rule"] == RULE_ID and kind == "cluster"
     template = "several" if several else "respondent" if matter["subject"] == "respondent" else kind
     words["spot"] = f"{where}，" if where and lang == "zh" else f"{where}, " if where else ""
-    if kind == "cluster" and len(speaks.shops) > 1:
+    if kind == "cluster" and speaks.shops and not several:
         template = "shops"
-        words["shops"] = say("warn.shops", lang, shops=("、" if lang == "zh" else ", ").join(speaks.shops[:SHOPS]), n=len(speaks.shops))
     what = "several" if several else "incident_cell" if cell else kind
     join = "" if lang == "zh" else " "
     lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, lang)]
@@ -202,9 +208,12 @@ def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[i
     streets = told_streets(matter)
     if len(streets) > 1:
         lines.append(say("warn.also.streets", lang, streets=listed(streets, lang)))
-    others = [p for p in matter["problems"] if p and p != matter["problem_code"] and matter["subject"] != "coarse"]
+    named = problem_name(matter["problem_code"], own, lang)
+    counts = own["problem_code"].drop_nulls().value_counts().sort("count", "problem_code", descending=[True, False])
+    others = [problem_name(p, own, lang) for p, n in counts.iter_rows() if n >= max(2, SHARE * own.height)] if matter["subject"] != "coarse" else []
+    others = [n for n in dict.fromkeys(others) if n != named]
     if others:
-        lines.append(say("warn.also.problems", lang, problems=listed([problem_name(p, own, lang) for p in others], lang)))
+        lines.append(say("warn.also.problems", lang, problems=listed(others, lang)))
     secret = (own["record_type"] == "report").any()
     callers = own["caller_key"].drop_nulls().n_unique()
     if callers and not secret:

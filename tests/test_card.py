@@ -55,7 +55,7 @@ def test_a_card_says_who_goes_and_why_by_when_and_under_which_law(town):
     card = town.card()
     assert card["lead_unit"] == {"code": "ST-001", "zh": "中仓市场监管所", "en": "Zhongcang Market Supervision Station"}
     assert [(u["code"], u["why"], u["because"]["zh"]) for u in card["co_units"]] == [
-        ("ST-002", "station", "属地吹哨：新华街道有1件"), ("SEC-PRICE", "section", "业务报到：“未明码标价”归口该科室")]
+        ("ST-002", "station", "属地吹哨：新华街道有1件"), ("SEC-PRICE", "section", "业务报到：按职责指导“未明码标价”")]
     assert card["co_units"][0]["because"]["en"] == "on the ground: 1 in Xinhua"
     assert card["law"][0] == {"text": "价格法 第十三条、第四十二条", "valid_from": date(1998, 5, 1), "valid_to": None, "source": "主席令", "note": card["law"][0]["note"]}
     # Received on 1 June: seven working days are over on the tenth.

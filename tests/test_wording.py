@@ -40,10 +40,12 @@ def test_a_record_of_the_respondent_that_speaks_of_another_shop_gives_no_title()
 def test_a_matter_of_many_shops_is_nobodys():
     own = rows(*({"title": f"{x}店没有标价", "respondent_name": f"{x}店"} for x in "甲乙丙丁"))
     assert speaking(matter(own["record_id"].to_list()), own, None).respondent is None
+    # An incident that names many is told by none of them alone.
+    assert told(matter(own["record_id"].to_list()), own)[1]["zh"]["title"] == "未明码标价（涉及丁店、丙店、乙店等4家）：共4件，近3日4件"
     rule = cluster("price_unmarked", DAY)
     several = matter(own["record_id"].to_list(), kind="cluster", subject="fine", rule="price_unmarked", expected=None)
     title = told(several, own, rule, "yellow_rule")[1]
-    assert title["zh"]["title"] == "同一街道多店未明码标价：中仓街道，涉及丁店、丙店、乙店等4家，4件" and "(4 in all), 4 records" in title["en"]["title"]
+    assert title["zh"]["title"] == "同一街道多店未明码标价：中仓街道，涉及丁店、丙店、乙店等4家，4件" and "4 named, such as" in title["en"]["title"]
 
 
 def test_a_sentinel_speaks_with_the_words_that_it_heard_and_names_that_records_respondent():
@@ -55,7 +57,7 @@ def test_a_sentinel_speaks_with_the_words_that_it_heard_and_names_that_records_r
     assert speaks.respondent == "村口饭店"
     assert words["zh"]["title"] == "多人食物中毒：中仓街道，昨天在村口饭店聚餐，我们五个人都上吐下泻"
     # Whom to tell, and by when, before anything else.
-    assert words["zh"]["summary"].startswith("请立即告知分管食品药品副局长、餐饮服务监督管理科、区卫生健康委员会，清单发出后2小时内（不分昼夜）答复。先做：是否食源性由卫生健康部门")
+    assert words["zh"]["summary"].startswith("请立即告知分管食品药品副局长、餐饮服务监督管理科、区卫生健康委员会，清单发出后2小时内（不分昼夜）答复。先做：立即到场封存留样")
     assert "Tell Deputy director, food and drugs, Catering section, Health commission at once" in words["en"]["summary"]
 
 
@@ -69,6 +71,12 @@ def test_what_was_heard_of_another_shop_is_not_the_respondents():
 def test_the_title_is_of_the_matters_problem_and_examples_are_what_the_rule_heard():
     own = rows(*[{"title": "甲健身卡限制使用", "problem_code": "prepaid.fitness"}] * 3, {"title": "甲健身关门跑路", "problem_code": "prepaid.runaway"})
     assert "关门跑路" in told(matter(own["record_id"].to_list(), problem_code="prepaid.runaway"), own)[1]["zh"]["title"]
+
+
+def test_other_problems_are_named_once_and_only_where_they_weigh():
+    own = rows(*[{"problem_code": "price.unmarked"}] * 30, *[{"problem_code": "price.fraud"}] * 5, *[{"problem_code": "food.label"}] * 2)
+    words = told(matter(own["record_id"].to_list(), problems=["price.unmarked", "price.fraud", "food.label"]), own)[1]
+    assert "其中还涉及：价格欺诈。" in words["zh"]["summary"] and "Also among them: Price fraud" in words["en"]["summary"]
 
 
 def test_only_red_is_told_at_once_and_without_a_pack_those_in_charge_are():
