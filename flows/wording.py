@@ -16,6 +16,7 @@ from policy.levels import reason
 from policy.matters import RULE_ID, SeveralCallers, several_callers
 from policy.sentinels import ClusterRule, SentinelRule, cluster, elsewhere, meant, sentinel, words_of
 from transforms.match_text import match_text
+from transforms.matters import QUIET
 from transforms.privacy import mask_respondent
 
 #: How many places or problems a sentence names before it says how many more there are.
@@ -171,7 +172,7 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
     rose = [p for p in matter["problems"] if p] if matter["subject"] == "coarse" else []
     told_as = listed([problem_name(p, own, lang) for p in rose], lang) if len(rose) > 1 else name
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
-    by_day = kind == "surge"
+    by_day = kind in ("surge", *QUIET)
     lately = own.filter(pl.col("local_date") > day - timedelta(days=window)).height
     cell = kind == "incident" and (matter["observed"] or 0) > own.height
     words: dict[str, Any] = {
@@ -184,7 +185,7 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         words["shops"] = say("warn.shops", lang, shops=("、" if lang == "zh" else ", ").join(speaks.shops[:SHOPS]), n=len(speaks.shops))
         words["title"] = say("warn.many", lang, problem=name, shops=words["shops"])
     several = matter["rule"] == RULE_ID and kind == "cluster"
-    template = "several" if several else "respondent" if matter["subject"] == "respondent" else kind
+    template = "several" if several else "respondent" if matter["subject"] == "respondent" and kind == "surge" else kind
     words["spot"] = f"{where}，" if where and lang == "zh" else f"{where}, " if where else ""
     if kind == "cluster" and speaks.shops and not several:
         template = "shops"

@@ -166,3 +166,18 @@ def test_a_matter_of_several_callers_says_how_many_came_in_its_days_and_stands_o
     found = find_matters(signals({"signal_id": "a", "kind": "cluster", "level": "incident", "incident_id": "i1", "rule": "several", "observed": 4.0, "expected": None,
                                   "p_value": None, "window": 7}), members(a=IDS), records(IDS, incident_id=lambda r: "i1"), STREETS_NONE)
     assert (only(found)["observed"], only(found)["window"], found.records.height) == (4.0, 7, 10)
+
+
+def test_a_slow_rise_stands_beside_what_a_rule_says_and_behind_a_surge():
+    slow = {"signal_id": "slow:a", "kind": "slow_rise", "window": 84, "observed": 10.0}
+    rule = {"signal_id": "sentinel:r01", "kind": "sentinel", "level": "record", "p_value": None, "rule": "lift", "window": 1}
+    apart = find_matters(signals(slow, rule), members(**{"slow:a": IDS, "sentinel:r01": IDS[1:2]}), records(IDS), STREETS_NONE).matters
+    assert sorted(apart.select("kind", "subject", "fine_place").rows()) == [("sentinel", "record", "S1"), ("slow_rise", "fine", "S1")]
+    behind = find_matters(signals(slow, {"signal_id": "a"}), members(**{"slow:a": IDS, "a": IDS[:6]}), records(IDS), STREETS_NONE)
+    assert (only(behind)["kind"], only(behind)["window"], only(behind)["signals"]) == ("surge", 2, ["a", "slow:a"])
+
+
+def test_inquiries_about_one_respondent_are_the_respondents_matter():
+    asked = {"signal_id": "respondent:gym", "kind": "inquiry_rise", "level": "respondent", "respondent_key": "gym", "observed": 10.0}
+    found = find_matters(signals(asked), members(**{"respondent:gym": IDS}), records(IDS, respondent_key=lambda r: "gym"), STREETS_NONE)
+    assert (only(found)["kind"], only(found)["subject"], only(found)["respondent_key"]) == ("inquiry_rise", "respondent", "gym")
