@@ -14,15 +14,17 @@ PeriodKind = Literal["day", "week", "tenday", "month", "month_19", "quarter", "h
 
 
 review = App(name="review", help="The periodic sheets 日调度, 周会商, 旬复盘, 月点评 (weisu review month), and what they decide.")
+drive = App(name="drive", help="专项检查 and 每月一题: what is planned and what was found.")
 Period = Literal["day", "week", "tenday", "month", "half"]
 AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as known: an ISO moment; the last run's records and all that people did by default.")]
 
 
 def register(app: App) -> None:
     """Puts the commands on the command line."""
-    for command in (metrics, causes):
+    for command in (metrics, causes, themes, cases, effect):
         app.command(command)
-    app.command(review)
+    for group in (review, drive):
+        app.command(group)
 
 
 def _settings(lang: str | None = None):
@@ -153,3 +155,95 @@ def _span(first: Date | None, last: Date | None, lang: str) -> tuple[Date, Date]
     if (first is None) != (last is None) or (first is not None and last is not None and first > last):
         raise BadUsage(say("usage.days", lang, first=first, last=last))
     return (first, last) if first is not None and last is not None else None
+
+
+def themes(*, date: Day = None, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """Next month's themes (每月一题) as the data propose them: every part of the score is shown; people choose.
+
+    Parameters
+    ----------
+    format: How it is shown.
+    """
+    from flows.proposals import show_themes
+    return show_themes(_settings(lang), date, format)
+
+
+def cases(*, date: Day = None, like: str | None = None, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """诉转案: respondents whose complaints point to a case; or, like one that became a case, the same kind of premises in its street.
+
+    Parameters
+    ----------
+    like: A record's id: whom to inspect after it.
+    format: How it is shown.
+    """
+    from flows.proposals import show_cases
+    return show_cases(_settings(lang), date, like, format)
+
+
+def effect(drive: str, /, *, as_of: AsOf = None, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """What a special inspection or theme did: against the streets without it, with an interval, or that nothing can be told.
+
+    Parameters
+    ----------
+    drive: Its number.
+    format: How it is shown.
+    """
+    from flows.drives import show_effect
+    settings = _settings(lang)
+    return show_effect(settings, drive, _moment(as_of, settings.lang), format)
+
+
+@drive.command
+def add(title: str, /, *, problem: str, from_: Annotated[Date, Parameter(name="--from")], to: Date, kind: Literal["inspection", "theme"] = "inspection",
+        street: list[str] | None = None, unit: list[str] | None = None, measures: str | None = None, target: float | None = None,
+        level: Literal["city", "district", "bureau"] | None = None, origin: str | None = None, by: str | None = None,
+        json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Notes a special inspection (专项检查) or a theme (每月一题).
+
+    Parameters
+    ----------
+    title: What it is called.
+    problem: Code of the problem or group.
+    from_: Its first day.
+    to: Its last day.
+    street: Where; may be given several times; the whole place without it.
+    unit: Who takes part; may be given several times.
+    measures: What is done.
+    target: The change aimed at against streets without it: -0.2 is a fifth fewer.
+    level: Of a theme.
+    origin: The record, case or warning that it began from.
+    by: Who notes it (a post).
+    """
+    from flows.drives import add_drive
+    from policy import taxonomy
+    from policy.catalogue import say
+    settings = _settings()
+    if taxonomy.name(problem, "en") == problem and ":" not in problem:
+        raise BadUsage(say("usage.nothing", settings.lang, what=problem))
+    row = {"kind": kind, "level": level, "title": title, "problem_code": problem, "streets": street, "first_day": from_, "last_day": to, "units": unit, "measures": measures,
+           "target": target, "origin": origin, "noted_by": by}
+    return add_drive(settings, row, json)
+
+
+@drive.command
+def result(number: str, /, *, inspected: int | None = None, found: int | None = None, cases: int | None = None, result: str | None = None, by: str | None = None) -> int:
+    """Notes what a drive found.
+
+    Parameters
+    ----------
+    number: The drive.
+    inspected: Premises inspected.
+    found: Of them, with findings.
+    cases: Cases filed.
+    result: In words.
+    by: Who says so (a post).
+    """
+    from flows.drives import found_drive
+    return found_drive(_settings(), number, inspected, found, cases, result, by)
+
+
+@drive.command(name="list")
+def list_all(*, lang: Lang = None) -> int:
+    """All special inspections and themes."""
+    from flows.drives import list_drives
+    return list_drives(_settings(lang))

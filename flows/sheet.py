@@ -1,19 +1,22 @@
 """A review's sheet before it is written: sections of rows, and which records stand behind each row."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from flows.drives import drives_known
 from flows.facts import known_as_of, warnings_known
 from flows.figures import Facts
+from flows.proposals import Past
 from flows.running import House
 from policy.hard import look_back_days, marks
 from policy.lifecycle import OPEN, ZONE
 from policy.periods import SPAN, Period, holding, whole
 from transforms.hard import marked, matters
+from transforms.proposals import WINDOW
 
 PERIODS = ("day", "week", "tenday", "month", "half")
 _BEHIND = {"row": pl.Int64, "record_id": pl.String}
@@ -115,6 +118,17 @@ class Known:
     def open(self) -> pl.DataFrame:
         """The warnings that are open."""
         return self.warnings.filter(pl.col("status").is_in(OPEN))
+
+    @cached_property
+    def past(self) -> Past:
+        """The records that proposals are made from."""
+        first = Period(SPAN, self.day - timedelta(days=WINDOW + 364), self.day)
+        return Past(Facts.of(self.house, [first], self.as_of, ("records",)), self.day)
+
+    @cached_property
+    def drives(self) -> pl.DataFrame:
+        """Special inspections and themes noted by the moment."""
+        return drives_known(self.house, self.asked)
 
     @cached_property
     def points(self) -> pl.DataFrame:

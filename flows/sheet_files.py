@@ -7,6 +7,7 @@ from flows.messages import BadUsage
 from flows.page import render
 from flows.sheet import Section, Sheet, local
 from policy.catalogue import catalogue, say
+from policy.metrics import registry
 from policy.periods import Period
 
 FORMATS = ("table", "html", "xlsx", "md")
@@ -52,15 +53,11 @@ def cells(section: Section, number: int, lang: str) -> tuple[str, list[str], lis
 
 
 def _column(name: str, lang: str) -> str:
-    from policy.metrics import names
-    if name in names():
-        from datetime import date
-
-        from policy.metrics import metric
-        m = metric(name, date.max)
-        return m.name(lang) if m else name
-    key = f"review.col.{name}"
-    return say(key, lang) if key in catalogue() else say(f"col.{name}", lang)
+    """A column's heading: the sheet's own word for it, a metric's name, else what lists call it."""
+    if f"review.col.{name}" in catalogue():
+        return say(f"review.col.{name}", lang)
+    found = next((m for m in registry() if m.id == name), None)
+    return found.name(lang) if found else say(f"col.{name}", lang)
 
 
 def _word(column: str, value: Any, lang: str) -> str:

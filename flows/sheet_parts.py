@@ -5,8 +5,11 @@ from datetime import timedelta
 import polars as pl
 
 from flows.causes import caused, sentences
+from flows.drives import measure, theme_of
+from flows.drives import sentences as effect_words
 from flows.figures import columns_of, figures, names_of, scheme_of
 from flows.metrics import title_of, words
+from flows.proposals import case_line
 from flows.sheet import Known, Section, behind, frame, local
 from policy import taxonomy
 from policy.catalogue import say
@@ -14,6 +17,7 @@ from policy.hard import frequent, marks
 from policy.metrics import SCORE, metric
 from transforms.causes import by_chance
 from transforms.privacy import mask_respondent
+from transforms.proposals import PARTS
 
 TOP = 10
 _OVER = ("closed", "withdrawn", "void")
@@ -285,3 +289,28 @@ def nights_part(known: Known) -> Section:
     rows = known.house.warehouse.read("select run_date, outcome, rows_read, n_warnings from v_runs where kind = 'nightly' and run_date between :a and :b and as_of <= :at "
                                       "order by run_date, run_id", a=known.period.first, b=known.day, at=known.as_of)
     return Section("nights", rows)
+
+
+def themes_part(known: Known) -> Section:
+    """每月一题: what the data propose for next month, every part of the score shown; people choose."""
+    found = known.past.proposals()
+    shown = found.with_columns(pl.col("problem_code").map_elements(lambda c: taxonomy.name(c, known.lang), return_dtype=pl.String).alias("what")).select("what", "n", *PARTS, "score")
+    return Section("themes", shown, behind(found), tuple(say("themes.running", known.lang, title=t) for t in theme_of(known.day, known.drives).values()))
+
+
+def suspects_part(known: Known) -> Section:
+    """诉转案线索: respondents whose complaints and reports of one problem point to a case; leads, no finding."""
+    found = known.past.suspects()
+    rows = [{"what": case_line(r, known.lang)} for r in found.iter_rows(named=True)]
+    return Section("suspects", frame(rows, {"what": _TEXT}), behind(found))
+
+
+def drives_part(known: Known) -> Section:
+    """专项检查 and 每月一题 of the last half-year: what was found, what came after against streets without it, and what came again."""
+    rows, ids = [], []
+    recent = known.drives.filter((pl.col("first_day") <= known.day) & (pl.col("last_day") >= known.day - timedelta(days=182)))
+    for d in recent.iter_rows(named=True):
+        told = measure(known.house, d, known.as_of, known.drives)
+        rows.append({"drive_id": d["drive_id"], "what": effect_words(told, known.lang)[0], "result": " ".join(effect_words(told, known.lang)[1:])})
+        ids.append({"row": len(rows), "record_id": sorted(set().union(*told.again.values()))})
+    return Section("drives", frame(rows, {"drive_id": _TEXT, "what": _TEXT, "result": _TEXT}), _ids(ids))

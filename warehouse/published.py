@@ -34,4 +34,6 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "v_outbox": ("message_id", "created_at", "kind", "warning_id", "level", "lead_unit", "title", "body", "lang", "run_id", "sent_at"),
     "v_review_points": ("point_id", "period", "sheet_day", "known_at", "subject", "what", "unit", "due_on", "decided_by", "done_at", "result", "done_by"),
     "v_consultations": ("consultation_id", "held_on", "known_at", "subject", "participants", "conclusion", "noted_by"),
+    "v_drives": ("drive_id", "kind", "level", "title", "problem_code", "streets", "first_day", "last_day", "units", "measures", "target", "origin", "known_at", "noted_by",
+                 "n_inspected", "n_found", "n_cases", "result", "result_at", "result_by"),
 }

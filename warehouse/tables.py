@@ -276,6 +276,20 @@ consultation = sa.Table(
     sa.Index(None, "held_on"),
 )
 
+# 专项检查 and 每月一题: one problem, in an area, for a time; what was found, and later what it did.
+drive = sa.Table(
+    "drive", metadata, key("drive_id"),
+    sa.Column("kind", Text, nullable=False), sa.Column("level", Text),                                # inspection, theme; of a theme: city, district, bureau
+    sa.Column("title", Text, nullable=False), sa.Column("problem_code", Text, nullable=False), sa.Column("streets", Texts),   # null: the whole place
+    sa.Column("first_day", Date, nullable=False), sa.Column("last_day", Date, nullable=False),
+    sa.Column("units", Texts), sa.Column("measures", Text), sa.Column("target", Double),              # −0.2: a fifth fewer records than without it
+    sa.Column("origin", Text),                                                                        # the record, case or warning that it began from
+    sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
+    sa.Column("n_inspected", Integer), sa.Column("n_found", Integer), sa.Column("n_cases", Integer),
+    sa.Column("result", Text), sa.Column("result_at", Moment), sa.Column("result_by", Text),
+    sa.Index(None, "problem_code"),
+)
+
 # ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
 
 replay_warning = sa.Table("replay_warning", metadata, *_warning(key("run_id")))
