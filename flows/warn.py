@@ -1,4 +1,5 @@
 """From matters to warnings: identity, level, words, units, law, due date and evidence."""
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -171,7 +172,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     q_value = significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None))
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
-    got = _level(matter, own, rule, callers, ratio, len(streets), q_value)
+    got = _held(_level(matter, own, rule, callers, ratio, len(streets), q_value), old)
     tell_too = () if isinstance(rule, SeveralCallers) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
     told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem))
@@ -215,6 +216,14 @@ def _level(matter: dict, own: pl.DataFrame, rule: Rule | None, callers: int | No
         # Many hands under one text are one voice: it is heard, it does not shout.
         got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
     return got
+
+
+def _held(got: Level, old: dict | None) -> Level:
+    """While a warning is open its level only rises: that a rise is over says nothing of whether anybody has seen to it."""
+    if old is None or old["status"] in ENDED or rank(old["level"]) >= rank(got.level):
+        return got
+    told = json.loads(old["parameters"]) if isinstance(old["parameters"], str) else old["parameters"] or {}
+    return Level(old["level"], told.get("level", got.row))
 
 
 #: What staff and `flows.life` set, carried from night to night.
