@@ -90,7 +90,10 @@ def _cells(records: pl.DataFrame) -> dict[date, pl.DataFrame]:
                 pl.Series("observed", found.observed_window[n]), pl.Series("expected", found.expected_window[n]), pl.Series("p_value", found.p_value[n]),
                 pl.Series("window", found.window[n].astype(np.int32)),
                 pl.concat_str("problem_code", pl.lit("@"), pl.concat_str("coarse_place", "fine_place", separator="/", ignore_nulls=True)).alias("series_id"))
-            parts[day].append(rows.with_columns(pl.col("expected_day", "expected", "p_value").fill_nan(None)).select(list(CELL_RESULT)))
+            # Of two months nothing is to be said of slow rises.
+            lacking = {c: t for c, t in CELL_RESULT.items() if c not in rows.columns}
+            parts[day].append(rows.with_columns(pl.col("expected_day", "expected", "p_value").fill_nan(None), **{c: pl.lit(None, t) for c, t in lacking.items()})
+                              .select(list(CELL_RESULT)))
     return {d: pl.concat(p, how="vertical_relaxed").sort("series_id") for d, p in parts.items()}
 
 
