@@ -185,7 +185,8 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         words["title"] = say("warn.many", lang, problem=name, shops=words["shops"])
     several = matter["rule"] == RULE_ID and kind == "cluster"
     template = "several" if several else "respondent" if matter["subject"] == "respondent" else kind
-    words["spot"] = f"{where}，" if where and lang == "zh" else f"{where}, " if where else ""
+    # A title that begins with the place has said it.
+    words["spot"] = "" if not where or where in speaks.title else f"{where}，" if lang == "zh" else f"{where}, "
     if kind == "cluster" and speaks.shops and not several:
         template = "shops"
     what = "several" if several else "incident_cell" if cell else kind
