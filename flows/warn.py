@@ -172,10 +172,11 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     q_value = significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None))
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
-    got = _held(_level(matter, own, rule, callers, ratio, len(streets), q_value), old)
+    copied = copied_text(own)
+    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None), old)
     tell_too = () if isinstance(rule, SeveralCallers) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
-    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem))
+    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied)
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
     founder = own.row(0, named=True)["record_id"]
     return {
@@ -203,16 +204,16 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     }
 
 
-def _level(matter: dict, own: pl.DataFrame, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None) -> Level:
+def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None, copied: bool) -> Level:
     """The attention level by the table: of the matter's own figures, and of the rule that one of its records meets."""
     kind, problem = matter["kind"], matter["problem_code"]
     critical = bool(problem and taxonomy.taxonomy().is_safety_critical(problem))
-    got = level(kind, safety_critical=critical or isinstance(rule, SentinelRule), n_records=own.height, n_callers=callers,
+    got = level(kind, safety_critical=critical or isinstance(rule, SentinelRule), n_records=n_records, n_callers=callers,
                 ratio=0.0 if kind == "cluster" and says_little(rule) else ratio, n_streets=max(1, n_streets), severity=rule.level if rule else None, q_value=q_value)
     if kind not in ("sentinel", "cluster") and rule is not None and not says_little(rule):
-        by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
+        by_rule = level("sentinel", safety_critical=True, n_records=n_records, n_callers=callers, severity=rule.level)
         got = min(got, by_rule, key=lambda g: rank(g.level))
-    if not critical and copied_text(own):
+    if not critical and copied:
         # Many hands under one text are one voice: it is heard, it does not shout.
         got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
     return got

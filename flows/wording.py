@@ -158,9 +158,10 @@ def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
     return named[0] if named.len() else say("warn.noproblem", lang)
 
 
-def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None) -> dict[str, dict[str, str]]:
-    """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level."""
-    copied = _copied(own)
+def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
+         copied: tuple[int, int] | None = None) -> dict[str, dict[str, str]]:
+    """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level.
+    `copied`: `copied_text` of the records."""
     return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, lang) for lang in LANGUAGES}
 
 
@@ -186,7 +187,8 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         words["title"] = say("warn.many", lang, problem=name, shops=words["shops"])
     several = matter["rule"] == RULE_ID and kind == "cluster"
     template = "several" if several else "respondent" if matter["subject"] == "respondent" and kind == "surge" else kind
-    words["spot"] = f"{where}，" if where and lang == "zh" else f"{where}, " if where else ""
+    # A title that begins with the place has said it.
+    words["spot"] = "" if not where or where in speaks.title else f"{where}，" if lang == "zh" else f"{where}, "
     if kind == "cluster" and speaks.shops and not several:
         template = "shops"
     what = "several" if several else "incident_cell" if cell else kind
@@ -231,12 +233,7 @@ def told_streets(matter: dict) -> list[str]:
     return list(matter["streets"] or []) if matter["subject"] in ("coarse", "respondent", "incident") else []
 
 
-def copied_text(own: pl.DataFrame) -> bool:
-    """Whether half of the records or more have one copied text."""
-    return _copied(own) is not None
-
-
-def _copied(own: pl.DataFrame) -> tuple[int, int] | None:
+def copied_text(own: pl.DataFrame) -> tuple[int, int] | None:
     """(records with copied text, their callers) where that is half of the matter: two sentences or more that stand in half of the records."""
     text = match_text(own["content"].fill_null("")).str.replace_all(r"[\s\d]", "")
     who = own.select("record_id", pl.coalesce("caller_key", "record_id").alias("who")).with_columns(
