@@ -22,6 +22,8 @@ _FOLDS = 10
 #: Up to so many texts the dual is solved exactly; beyond, the primal by conjugate gradients, with fewer folds.
 _DUAL_MAX = 4_000
 _FOLDS_PRIMAL = 3
+#: How strongly calibration is held to one scale and no shift.
+_EVEN = 1e-3
 
 
 class LinearTextModel:
@@ -47,13 +49,13 @@ class LinearTextModel:
         _, text_of = np.unique(np.array(blocks[0]), return_inverse=True)
         solve = _dual if len(y) <= _DUAL_MAX else _primal
         self.coef_, unseen = solve(features, targets, weights, text_of)
-        self._scale, self._shift = _calibrated(unseen, y)
+        self._mix, self._shift = _calibrated(unseen, y)
         return self
 
     def predict_proba(self, texts: pl.DataFrame) -> np.ndarray:
         """Probabilities `(n_texts, n_classes)` in the order of `classes_`; each row sums to 1 and depends on its text alone."""
         scores = np.asarray(self._features(_blocks(texts)) @ self.coef_, dtype=np.float64)
-        return softmax(self._scale * scores + self._shift, axis=1)
+        return softmax(scores @ self._mix + self._shift, axis=1)
 
     def _features(self, blocks: Sequence[list[str]]) -> sparse.csr_matrix:
         made = [v.transform(block) for v, block in zip(self._vectorizers, blocks) if v is not None]
@@ -117,11 +119,23 @@ def _primal(features, targets: np.ndarray, weights: np.ndarray, text_of: np.ndar
     return np.asarray(solved(np.arange(len(targets))), dtype=np.float32), unseen
 
 
-def _calibrated(scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """The scale and the shift of each class under which softmax fits best what the scores turned out to be."""
-    def loss(q):
-        said = log_softmax(np.exp(q[0]) * scores + q[1:], axis=1)
-        return -said[np.arange(len(y)), y].mean() + 1e-3 * np.sum(q[1:] ** 2)
+def _calibrated(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mix `(n_classes, n_classes)` and the shift `(n_classes,)` under which softmax(scores @ mix + shift) fits best what the scores turned out to be.
 
-    best = minimize(loss, np.r_[1.0, np.zeros(scores.shape[1])], method="L-BFGS-B").x
-    return float(np.exp(best[0])), best[1:]
+    Matrix scaling (Guo et al. 2017), held near one scale for all classes: a text that scores well in two classes which are often taken for each
+    other is less sure than its best score alone says.
+    """
+    n, k = scores.shape
+    one, every = np.eye(k), np.arange(n)
+
+    def loss(q):
+        scale, turn, shift = np.exp(q[0]), q[1:1 + k * k].reshape(k, k), q[1 + k * k:]
+        said = log_softmax(scores @ (scale * one + turn) + shift, axis=1)
+        wrong = np.exp(said)
+        wrong[every, y] -= 1
+        slope = scores.T @ wrong / n
+        value = -said[every, y].mean() + _EVEN * (np.sum(turn ** 2) + np.sum(shift ** 2))
+        return value, np.r_[scale * slope.trace(), (slope + 2 * _EVEN * turn).ravel(), wrong.mean(axis=0) + 2 * _EVEN * shift]
+
+    best = minimize(loss, np.r_[1.0, np.zeros(k * k + k)], jac=True, method="L-BFGS-B").x
+    return np.exp(best[0]) * one + best[1:1 + k * k].reshape(k, k), best[1 + k * k:]

@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from models.linear_text import _calibrated
 from models.pattern_scan import PatternScan, literal_of, needed_words
 from models.problems import TaxonomyClassifier
 from policy import taxonomy
@@ -292,3 +294,23 @@ def test_it_is_an_estimator_that_can_be_cloned_and_kept(learnt):
     assert twin.get_params()["min_probability"] == 0.5 and twin.rules == RULES and not hasattr(twin, "classes_")
     kept = pickle.loads(pickle.dumps(model))
     assert np.array_equal(kept.predict_proba(frame), model.predict_proba(frame)) and np.array_equal(kept.predict(frame), model.predict(frame))
+
+
+def test_classes_that_are_taken_for_each_other_are_less_sure_at_the_same_best_score():
+    """Classes 0 and 1 are mixed up half the time although the better score is as good as that of class 2, which is always right."""
+    rng = np.random.default_rng(1)
+    y = np.repeat([0, 1, 2], 400)
+    best = np.where(y == 2, 2, rng.integers(0, 2, len(y)))
+    scores = np.where(best[:, None] == np.arange(3), 1.0, -1.0) + rng.normal(0, 0.1, (len(y), 3))
+    mix, shift = _calibrated(scores, y)
+    said = softmax(scores @ mix + shift, axis=1)
+    assert said[best == 2].max(axis=1).mean() > 0.95 and 0.45 < said[best < 2].max(axis=1).mean() < 0.6
+
+
+def test_even_scores_are_left_to_one_scale():
+    rng = np.random.default_rng(2)
+    scores = rng.normal(0, 1, (3000, 3))
+    y = np.array([rng.choice(3, p=row) for row in softmax(2 * scores, axis=1)])
+    mix, shift = _calibrated(scores, y)
+    spread = mix - mix.mean(axis=1, keepdims=True)
+    assert np.allclose(spread, 2 * (np.eye(3) - 1 / 3), atol=0.25) and np.abs(shift - shift.mean()).max() < 0.15
