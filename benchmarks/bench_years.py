@@ -3,7 +3,7 @@
     python -m benchmarks years            or            python -m benchmarks.bench_years [--days 60,1095] [--daily 10000]
 
 The histories are written as nights leave them, month by month, straight into the warehouse: revisions in the lake, records worked with
-codes and incidents, counts, ninety days of series, batches with profiles, closed warnings. The days that both have are the same.
+codes and incidents, what linking keeps of their texts, counts, ninety days of series, batches with profiles, closed warnings. The days that both have are the same.
 """
 import argparse
 import json
@@ -21,10 +21,12 @@ from benchmarks.bench_night import NIGHT, files, measured
 from expectations.profile import column_profile
 from flows.classify import known_problems
 from flows.intake import Delivery, take_in
+from flows.link import AT_ONCE, Links
 from flows.night import RECORD_ROW
 from flows.places import places_of
 from flows.running import House
 from flows.version import weisu_version
+from models.incident_corpus import texts_of
 from transforms.canonical import LATER, MOMENT
 from warehouse.journal import WORKED
 from warehouse.lake import COUNTS, REVISIONS
@@ -38,6 +40,8 @@ RARE_PROBLEMS, RARE_SHARE = 150, 0.3
 ALONE = 2 / 3
 WARNINGS_A_DAY = 9
 SERIES_DAYS = 90
+#: What is open to linking: the place's window of days.
+OPEN_DAYS = 90
 LIMIT = 1.2
 
 
@@ -92,6 +96,7 @@ def write_history(house: House, base: pl.DataFrame, days: int, daily: int) -> No
         worked = rows.select(pl.col(c).cast(t) for c, t in WORKED.items()).with_columns(
             pl.lit(False).alias("gone"), rows["known_at"].dt.offset_by("999999us").alias("known_at"), pl.lit(1, pl.Int64).alias("night_no"))
         lake = [LakeWrite("revisions", SOURCE, rows.select(list(REVISIONS))), LakeWrite("counts", SOURCE, counts), LakeWrite("worked", SOURCE, worked)]
+        lake += Links(texts=_texts(rows.filter(pl.col("local_date") >= NIGHT - timedelta(days=OPEN_DAYS)))).writes(first)
         writes = [Write("record", rows.select(RECORD_ROW)), Write("batch", _batches(month, daily, profile)), Write("warning", warnings),
                   Write("warning_record", behind), Write("series", _series(counts, watched, month))]
         nights = [{"run_id": f"n{d}", "kind": "nightly", "run_date": d, "as_of": datetime(d.year, d.month, d.day, 15, 59, 59, 999_999, tzinfo=UTC), "outcome": "ok",
@@ -102,6 +107,13 @@ def write_history(house: House, base: pl.DataFrame, days: int, daily: int) -> No
         house.warehouse.publish(Publication(
             {"run_id": f"n{month[-1]}", "kind": "nightly", "run_date": month[-1], "as_of": end, "outcome": "ok", "sources": [SOURCE],
              "version": weisu_version(), "rows_read": rows.height, "accepted": rows.height, "quarantined": 0, "unchanged": 0}, [w for w in writes if not w.is_empty], lake, known_to=end))
+
+
+def _texts(rows: pl.DataFrame) -> pl.DataFrame:
+    """What linking keeps of these records' texts."""
+    parts = [pl.concat([part.select("record_id", "row_hash", "source_id", "local_date"), texts_of(part.select("title", "content")).frame()], how="horizontal")
+             for part in rows.iter_slices(AT_ONCE)]
+    return pl.concat(parts) if parts else pl.DataFrame()
 
 
 def _months(days: Sequence[date]) -> Iterator[list[date]]:

@@ -245,8 +245,8 @@ def warnings(*, date: Day = None, status: str | None = None, format: Literal["ta
     """
     from flows.lists import show_due, show_warnings
     if overdue or due_soon is not None or open:
-        return show_due(_settings(lang), "overdue" if overdue else "open" if open else "due_soon", due_soon or 0, date, format, output)
-    return show_warnings(_settings(lang), date, status, format, output)
+        return show_due(_settings(lang), "overdue" if overdue else "open" if open else "due_soon", due_soon or 0, date, format, output, lang is not None)
+    return show_warnings(_settings(lang), date, status, format, output, lang is not None)
 
 
 @app.command
@@ -281,10 +281,16 @@ def requests(*, json: Done = False) -> int:
 
 
 @app.command
-def explain(what: str, /, *, lang: Lang = None) -> int:
-    """Why: a warning's, a record's or a problem's records, series, rule, parameters and run."""
+def explain(what: str, /, *, format: Literal["text", "json"] = "text", lang: Lang = None) -> int:
+    """Why: a warning's, a record's or a problem's records, series, rule, parameters and run.
+
+    Parameters
+    ----------
+    format: json gives a warning's whole card as data.
+    """
     from flows.explain import explain as show
-    return show(_settings(lang), what)
+    from flows.explain import show_card
+    return show_card(_settings(lang), what) if format == "json" else show(_settings(lang), what)
 
 
 @app.command

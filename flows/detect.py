@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from flows.places import Place
+from models.slow_rise import SlowRise
 from models.surge_incidents import IncidentGrowth, RespondentSurge
 from models.surges import SurgeDetector
 from policy.calendar import holidays
@@ -27,15 +28,21 @@ LEAST_CALLERS = 3
 FEW_CALLERS = 3
 #: Alarms need at least this many records in the window, whatever the p-value.
 LEAST_RECORDS = 3
+#: A respondent's rise is one of inquiries where this share of its records are consultations.
+ASKED = 2 / 3
+#: A slow rise is told from so many times the expected on; its window in days, which the records at hand must cover.
+SLOW_RATIO = 1.5
+SLOW_DAYS = 84
 
 CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String,
                "observed_day": pl.Int64, "expected_day": pl.Float64, "observed": pl.Float64, "expected": pl.Float64,
-               "p_value": pl.Float64, "window": pl.Int32}
+               "p_value": pl.Float64, "window": pl.Int32,
+               "slow_p": pl.Float64, "slow_observed": pl.Float64, "slow_expected": pl.Float64, "steady": pl.Boolean}
 
 
 @dataclass(frozen=True)
 class Detection:
-    """`cells`: every watched cell tonight, with its p-value (CELL_RESULT, `alarm`). `signals`, `members`: what spoke.
+    """`cells`: every watched cell tonight, with its p-values (CELL_RESULT, `alarm`). `signals`, `members`: what spoke.
     `streets`: excess by street of the speaking whole-place problems. `campaigns`: signals that rest on a few callers.
     `counts`: the counts as known tonight. `expected_false_alarms`: of the p-values that were judged."""
 
@@ -101,7 +108,7 @@ def cells_tonight(counts: pl.DataFrame, place: Place, day: date, quiet: pl.DataF
         key = ["problem_code", "fine_place", "coarse_place"]
         silent = pl.concat([quiet.select(key), quiet.select("problem_code", pl.lit(None, pl.String).alias("fine_place"), "coarse_place")]).unique()
         cells = cells.join(silent.with_columns(pl.lit(True).alias("_quiet")), on=key, how="left", nulls_equal=True).with_columns(
-            pl.when(pl.col("_quiet").fill_null(False)).then(None).otherwise(pl.col(c)).alias(c) for c in ("expected_day", "expected", "p_value")
+            pl.when(pl.col("_quiet").fill_null(False)).then(None).otherwise(pl.col(c)).alias(c) for c in ("expected_day", "expected", "p_value", "slow_p")
         ).drop("_quiet")
     return cells.sort("series_id")
 
@@ -111,6 +118,7 @@ def _judged(whole: Matrix, level: str, place: Place) -> pl.DataFrame:
     off = np.asarray(holidays(whole.days, place.region), bool)
     last = len(whole.days) - 1
     found = SurgeDetector().detect(whole.counts, at=np.array([last]), holidays=off, groups=np.stack(factors, 1))
+    slow = SlowRise(SLOW_DAYS).detect(whole.counts if level == "fine" else whole.counts[:0], np.stack(factors, 1))
     series = whole.series if "fine_place" in whole.series.columns else whole.series.with_columns(pl.lit(None, pl.String).alias("fine_place"))
     return series.with_columns(
         pl.lit(level).alias("level"),
@@ -118,7 +126,9 @@ def _judged(whole: Matrix, level: str, place: Place) -> pl.DataFrame:
         pl.Series("expected_day", found.expected_day[0]), pl.Series("observed", found.observed_window[0]),
         pl.Series("expected", found.expected_window[0]), pl.Series("p_value", found.p_value[0]),
         pl.Series("window", found.window[0].astype(np.int32)),
-    ).with_columns(pl.col("expected_day", "expected", "p_value").fill_nan(None),
+        pl.Series("slow_p", slow.p_value), pl.Series("slow_observed", slow.observed.astype(float)), pl.Series("slow_expected", slow.expected),
+        pl.Series("steady", slow.steady),
+    ).with_columns(pl.col("expected_day", "expected", "p_value", "slow_p", "slow_expected").fill_nan(None),
                    pl.concat_str("problem_code", pl.lit("@"), pl.concat_str("coarse_place", "fine_place", separator="/", ignore_nulls=True)
                                  ).alias("series_id"))
 
@@ -143,7 +153,8 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     grown = _grown(heard, "incident_id", day)
     busy = _grown(heard, "respondent_key", day)
     tested = cells.filter(pl.col("p_value").is_not_null())
-    n_tests = tested.height + grown.height + busy.height
+    slow = cells.filter(pl.col("slow_p").is_not_null())
+    n_tests = tested.height + grown.height + busy.height + slow.height
     threshold = nightly / n_tests if n_tests else 0.0
     spoke = tested.filter((pl.col("p_value") <= threshold) & (pl.col("observed") >= LEAST_RECORDS))
     surges = spoke.select(
@@ -152,6 +163,8 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
         "window", pl.lit(None, pl.String).alias("rule"))
     more = [_rising(frame, by, kind, level, threshold, heard) for frame, by, kind, level in (
         (grown, "incident_id", "incident", "incident"), (busy, "respondent_key", "surge", "respondent"))]
+    more[1] = _asked_about(more[1], heard, day)
+    more.append(_slowly(slow, threshold, heard, day))
     signals = pl.concat([surges, *more]).select(pl.col(c).cast(t) for c, t in SIGNAL.items()).sort("signal_id")
     members = _members(signals, recent, day)
     few = _few_callers(signals, members, recent)
@@ -160,12 +173,21 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     signals = signals.join(few, on="signal_id", how="anti")
     members = members.join(signals.select("signal_id"), on="signal_id", how="semi")
     return Detection(cells.with_columns((pl.col("p_value") <= threshold).fill_null(False).alias("alarm")), signals, members,
-                     _streets(signals, recent, cells, day), campaigns, threshold * n_tests, threshold, _q_values(tested, grown, busy))
+                     _streets(signals, recent, cells, day), campaigns, threshold * n_tests, threshold, _q_values(
+                         tested.select("series_id", "p_value"), grown.select(_named("incident", "incident_id"), "p_value"),
+                         busy.select(_named("respondent", "respondent_key"), "p_value"),
+                         slow.select(_named("slow", "series_id"), "slow_p")))
 
 
-def _q_values(tested: pl.DataFrame, grown: pl.DataFrame, busy: pl.DataFrame) -> dict[str, float]:
-    names = [*tested["series_id"].to_list(), *(f"incident:{i}" for i in grown["incident_id"]), *(f"respondent:{r}" for r in busy["respondent_key"])]
-    p = np.concatenate([f["p_value"].cast(pl.Float64).to_numpy() for f in (tested, grown, busy)])
+def _named(signal: str, by: str) -> pl.Expr:
+    """The permanent names of signals about these."""
+    return pl.concat_str(pl.lit(f"{signal}:"), by)
+
+
+def _q_values(*tests: pl.DataFrame) -> dict[str, float]:
+    """The q-value of each test of tonight, by the signal's name. tests: a name and a p-value, in two columns."""
+    names = [name for test in tests for name in test.to_series(0).to_list()]
+    p = np.concatenate([test.to_series(1).cast(pl.Float64).to_numpy() for test in tests])
     return dict(zip(names, benjamini_hochberg(np.nan_to_num(p, nan=1.0)).tolist()))
 
 
@@ -183,13 +205,34 @@ def _grown(recent: pl.DataFrame, by: str, day: date) -> pl.DataFrame:
         callers, on=by, how="left").sort(by)
 
 
+def _slowly(slow: pl.DataFrame, threshold: float, recent: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Of the cells, those that rise slowly and steadily, from several callers, as SIGNAL rows."""
+    spoke = slow.filter((pl.col("slow_p") <= threshold) & pl.col("steady") & (pl.col("slow_observed") >= SLOW_RATIO * pl.col("slow_expected")))
+    by = ["problem_code", "fine_place", "coarse_place"]
+    heard = recent.filter((pl.col("local_date") <= day) & (pl.col("local_date") > day - timedelta(days=SLOW_DAYS))).join(spoke.select(by), on=by, how="semi")
+    enough = heard.group_by(by).agg(pl.coalesce("caller_key", "record_id").n_unique().alias("n")).filter(pl.col("n") >= LEAST_CALLERS)
+    rows = spoke.join(enough, on=by, how="semi").select(
+        _named("slow", "series_id").alias("signal_id"), pl.lit("slow_rise").alias("kind"), "level", *by, pl.col("slow_observed").alias("observed"),
+        pl.col("slow_expected").alias("expected"), pl.col("slow_p").alias("p_value"), pl.lit(SLOW_DAYS).alias("window"))
+    return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+
+
+def _asked_about(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Respondents that rise, told as `inquiry_rise` where most of the window's records only ask: complaints have not followed yet."""
+    own = recent.join(signals.select("respondent_key", "window"), on="respondent_key").filter(
+        (pl.col("local_date") <= day) & (pl.col("local_date") > pl.lit(day) - pl.duration(days="window")))
+    share = own.group_by("respondent_key").agg((pl.col("record_type") == "consultation").fill_null(False).mean().alias("_asked"))
+    asks = signals.join(share, on="respondent_key", how="left", maintain_order="left")["_asked"].fill_null(0) >= ASKED
+    return signals.with_columns(pl.when(asks).then(pl.lit("inquiry_rise")).otherwise("kind").alias("kind"))
+
+
 def _rising(frame: pl.DataFrame, by: str, kind: str, level: str, threshold: float, recent: pl.DataFrame) -> pl.DataFrame:
     """Of the incidents or respondents, those that are signals, as SIGNAL rows."""
     spoke = frame.filter((pl.col("p_value") <= threshold) & (pl.col("n_callers") >= LEAST_CALLERS) & (pl.col("observed") >= LEAST_RECORDS))
     mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
     about = recent.filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place"))
     rows = spoke.join(about, on=by, how="left").with_columns(
-        pl.concat_str(pl.lit(f"{level}:"), by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))
+        _named(level, by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))
     return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
 
 
@@ -211,7 +254,7 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
     known = members.join(recent.select("record_id", "caller_key"), on="record_id")
     per = known.group_by("signal_id").agg(
         pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers"), pl.col("caller_key").is_not_null().mean().alias("known"))
-    judged = signals.filter(pl.col("kind") == "surge").join(per, on="signal_id")
+    judged = signals.filter(pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"])).join(per, on="signal_id")
     usual = pl.col("expected").fill_null(0) + 3 * (pl.col("expected").fill_null(0) + 1).sqrt()
     return judged.filter((pl.col("known") >= 0.8) & (pl.col("n_callers") < 0.5 * pl.col("observed")) & (
         (pl.col("n_callers") <= FEW_CALLERS) | (pl.col("n_callers") <= usual))).select("signal_id", "n_callers")

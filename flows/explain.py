@@ -4,7 +4,9 @@ import json
 import polars as pl
 from rich.console import Console
 
-from flows.messages import BadUsage
+from flows.card import cards_of, json_ready
+from flows.dates import now
+from flows.messages import BadUsage, print_json
 from flows.running import House
 from policy.catalogue import say
 from policy.rules import rules
@@ -24,6 +26,20 @@ def explain(settings: Settings, what: str) -> int:
                 Console(highlight=False, soft_wrap=True).print("\n".join(lines), markup=False)
                 return 0
         raise BadUsage(say("usage.nothing", settings.lang, what=what))
+    finally:
+        house.warehouse.close()
+
+
+def show_card(settings: Settings, what: str) -> int:
+    """Prints the card of a warning, or of the one that it lives on in, as one JSON object."""
+    house = House.open(settings)
+    try:
+        with house.warehouse.engine.connect() as connection:
+            ids = family(connection, what)
+        if not ids:
+            raise BadUsage(say("usage.nothing", settings.lang, what=what))
+        print_json(json_ready(cards_of(house.warehouse, ids[:1], now())[ids[0]]))
+        return 0
     finally:
         house.warehouse.close()
 

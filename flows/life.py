@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.places import Place
 from flows.warn import Told, event, event_frame, frame, stored
+from flows.wording import do_first, rule_of
 from policy.clocks import due_dates
 from policy.escalation import OWNED_FROM, first_step, goes_up, rung
 from policy.levels import rank
@@ -171,8 +172,14 @@ def _messages(lives: Mapping[str, _Life], lines: pl.DataFrame, as_of: datetime, 
             kinds.append(("overdue", row["due_at"].isoformat()))
         for kind, about in kinds:
             message_id = "M" + blake2b(f"{kind}|{warning_id}|{about}".encode(), digest_size=8).hexdigest()
-            body = json.dumps({c: row[c] for c in _BODY} | {"level_was": was["level"] if was else None}, ensure_ascii=False, sort_keys=True, default=str)
+            body = json.dumps({c: row[c] for c in _BODY} | _said(row) | {"level_was": was["level"] if was else None}, ensure_ascii=False, sort_keys=True, default=str)
             out.append({"message_id": message_id, "created_at": as_of, "kind": kind, "warning_id": warning_id, "level": row["level"], "lead_unit": row["lead_unit"],
                         "title": row["title"], "body": body, "lang": row["lang"], "run_id": run_id})
     return pl.DataFrame(out, schema=_OUTBOX)
 
+
+def _said(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message carries in both languages: title and summary where the night kept both, and what to do first."""
+    told = json.loads(row["parameters"] or "{}") if isinstance(row["parameters"], str | None) else row["parameters"]
+    said = {lang: {c: words[c] for c in ("title", "summary")} for lang, words in told.get("said", {}).items()}
+    return {"said": said, "first_action": do_first(rule_of(row["rule"], row["updated_on"]), row["problem_code"], row["updated_on"])}

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from models.incident_corpus import texts_of
-from models.incident_texts import STORED, VERSION, Texts
+from models.incident_texts import STORED, VERSION, Shelf, Texts
 from models.incidents import IncidentLinker
 from warehouse.lake import LINK_TEXTS
 from warehouse.publication import LakeWrite
@@ -18,6 +18,8 @@ KEPT = f"{LINK_TEXTS}_{VERSION}"
 KEY = ["record_id", "row_hash"]
 #: So many new records are linked at once: a city's night, or a part of a history.
 MOST = 75_000
+#: So many texts that are not kept are read at once.
+AT_ONCE = 50_000
 LIGHT = ("record_id", "row_hash", "source_id", "local_date", "created_at", "caller", "place", "respondent", "problem_code", "incident_id")
 
 
@@ -101,18 +103,18 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
     del open_
     ids = index["incident_id"].drop_nulls().unique(maintain_order=True).to_list()
     number = {i: n for n, i in enumerate(ids)}
-    linker = IncidentLinker()
+    linker, read = IncidentLinker(), list[Texts]()
     if index.is_empty():
         labels = np.asarray(linker.fit_predict(fresh))
         joined = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64})
         lineage, lacking = [], fresh.clear()
-        read: list[Texts] = []
     else:
-        parts, index, lacking = _on_the_shelf(index, kept)
-        read = [texts_of(lacking.select("record_id").join(texts(lacking["record_id"]), on="record_id", how="left", maintain_order="left"))] \
-            if lacking.height else []
+        shelf, index, lacking = _on_the_shelf(index, kept)
+        for part in lacking.iter_slices(AT_ONCE):
+            read.append(texts_of(part.select("record_id").join(texts(part["record_id"]), on="record_id", how="left", maintain_order="left")))
+            shelf.put_away(read[-1])
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
-        linker.resume(index, was, [*parts, *read])
+        linker.resume(index, was, shelf)
         index = index.select("record_id", "created_at", "incident_id")
         linker.partial_fit(fresh)
         labels = np.asarray(linker.labels_)
@@ -139,10 +141,10 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
     return Links(pl.concat([linked, moved]).unique("record_id", keep="first", maintain_order=True).sort("record_id"), merged, keep)
 
 
-def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[list[Texts], pl.DataFrame, pl.DataFrame]:
-    """The kept texts of these records in parts, the records in the order of their texts and then the lacking, and the lacking alone."""
+def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[Shelf, pl.DataFrame, pl.DataFrame]:
+    """The kept texts of these records, the records in the order of their texts and then the lacking, and the lacking alone."""
     if kept is None or "entries" not in kept.collect_schema():
-        return [], index, index
+        return Shelf(), index, index
     keys = kept.select(KEY).collect()
     wanted = index.select("record_id", pl.col("row_hash").alias("_hash")).with_row_index("_at")
     place = (keys.with_row_index("_kept").join(wanted, on="record_id", how="inner").filter(pl.col("row_hash") == pl.col("_hash"))
@@ -150,9 +152,9 @@ def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[list[
     alive, missing = np.zeros(keys.height, bool), np.ones(index.height, bool)
     alive[place["_kept"].to_numpy()] = True
     missing[place["_at"].to_numpy()] = False
-    parts, begin = [], 0
+    shelf, begin = Shelf(), 0
     for batch in kept.select(list(STORED)).collect_batches(maintain_order=True):
-        parts.append(Texts.of_frame(batch.filter(pl.Series(alive[begin:begin + batch.height]))))
+        shelf.put_away(Texts.of_frame(batch.filter(pl.Series(alive[begin:begin + batch.height]))))
         begin += batch.height
     at = np.concatenate([place["_at"].to_numpy(), np.flatnonzero(missing)])
-    return parts, index.drop("row_hash", "source_id", "local_date")[at], index.filter(pl.Series(missing))
+    return shelf, index.drop("row_hash", "source_id", "local_date")[at], index.filter(pl.Series(missing))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.card import cards_of
 from flows.dates import end_of, now, yesterday
 from flows.exports import export
 from flows.messages import tell
@@ -71,24 +72,27 @@ def notices_of(warehouse: Warehouse, day: date) -> pl.DataFrame:
     return warehouse.read("select * from v_notices where raised_on = :day order by notice_id", day=day)
 
 
-def show_warnings(settings: Settings, day: date | None, status: str | None, form: str, output: Path | None) -> int:
-    """Prints or writes the list."""
+def show_warnings(settings: Settings, day: date | None, status: str | None, form: str, output: Path | None, translate: bool = False) -> int:
+    """Prints or writes the list; with `translate` all its words in the settings' language, else titles as they were published."""
     house = House.open(settings)
     try:
         day = day_of_list(house, day)
         rows = list_of(house.warehouse, day, status)
         if rows.is_empty():
             tell(say("list.none", settings.lang, date=day))
-        _hand_out(house, rows, day, notices_of(house.warehouse, day), form, output)
+        _hand_out(house, rows, day, notices_of(house.warehouse, day), form, output, translate)
         return 0
     finally:
         house.warehouse.close()
 
 
-def _hand_out(house: House, rows: pl.DataFrame, day: date, notices: pl.DataFrame | None, form: str, output: Path | None) -> None:
-    """Prints a list, or writes it to a file, with the runs of its day."""
+def _hand_out(house: House, rows: pl.DataFrame, day: date, notices: pl.DataFrame | None, form: str, output: Path | None, translate: bool,
+              at: datetime | None = None) -> None:
+    """Prints a list, or writes it to a file, with the runs of its day and the cards of its warnings; clocks are counted from `at`, else the list's as-of."""
     lang, runs = house.settings.lang, runs_of(house.warehouse, day)
-    text = export(rows, form, output, lang, header_of(runs, day), evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), notices, runs, zone_of(house, day))
+    header = header_of(runs, day)
+    cards = cards_of(house.warehouse, rows["warning_id"], at or header["as_of"] or now())
+    text = export(rows, form, output, lang, header, evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), notices, runs, zone_of(house, day), cards, translate)
     if text is not None:
         print(text, end="")
     if output is not None:
@@ -116,7 +120,7 @@ def _by_clock(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("due_at", "warning_id").with_row_index("rank", 1)
 
 
-def show_due(settings: Settings, which: str, days: int, day: date | None, form: str, output: Path | None) -> int:
+def show_due(settings: Settings, which: str, days: int, day: date | None, form: str, output: Path | None, translate: bool = False) -> int:
     """Prints or writes open warnings by their clocks, as of now or the end of a day."""
     house = House.open(settings)
     try:
@@ -124,7 +128,7 @@ def show_due(settings: Settings, which: str, days: int, day: date | None, form: 
         rows = due_list(house, which, days, at)
         if rows.is_empty():
             tell(say("list.none_due", settings.lang))
-        _hand_out(house, rows, day_of_list(house, None), None, form, output)
+        _hand_out(house, rows, day_of_list(house, None), None, form, output, translate, at)
         return 0
     finally:
         house.warehouse.close()

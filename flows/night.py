@@ -14,8 +14,9 @@ from flows.feedback import Feedback, feedback
 from flows.life import Tended, tend
 from flows.link import KEPT, link
 from flows.places import Place
-from flows.warn import Told, shown, tell
+from flows.warn import Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
+from flows.wording import shown
 from policy.catalogue import say
 from policy.lifecycle import OPEN
 from policy.matters import several_callers
@@ -395,7 +396,7 @@ def series_writes(seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, m
         (pl.col("alarm") | pl.col("series_id").is_in(list(spoke))).alias("kept"), pl.lit(tonight.run_id).alias("run_id")
     ).with_columns(rounded("expected"), rounded("p_value"))
     today = seen.filter(pl.col("local_date") == tonight.day).select("record_id").join(members, on="record_id").group_by("signal_id").len("_today")
-    grown = signals.filter(pl.col("level").is_in(["respondent", "incident"]) & pl.col("p_value").is_not_null()).join(today, on="signal_id", how="left")
+    grown = signals.filter((pl.col("level").is_in(["respondent", "incident"]) | (pl.col("kind") == "slow_rise")) & pl.col("p_value").is_not_null()).join(today, on="signal_id", how="left")
     special = grown.select(
         pl.col("signal_id").alias("series_id"), pl.lit(tonight.day).alias("date"), "problem_code",
         pl.coalesce("fine_place", "coarse_place").alias("place"), pl.col("respondent_key").alias("respondent"), "level",

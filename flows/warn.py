@@ -1,34 +1,29 @@
 """From matters to warnings: identity, level, words, units, law, due date and evidence."""
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any
 
 import polars as pl
 
 from flows.places import Place
-from models.incidents import incident_title
+from flows.wording import Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
+from models.typical import typical
 from policy import taxonomy
-from policy.catalogue import say
+from policy.alerts import at_once
 from policy.clocks import due_dates
 from policy.levels import Level, level, rank, reason
 from policy.lifecycle import ENDED, OPEN
-from policy.matters import RULE_ID, several_callers
+from policy.matters import SeveralCallers
 from policy.packs import law_for
 from policy.routing import route
-from policy.sentinels import cluster, sentinel
+from policy.sentinels import SentinelRule
 from transforms.identity import identify
-from transforms.match_text import match_text
 from transforms.matters import Matters
-from transforms.privacy import mask_respondent
 
-#: How many places or problems a sentence names before it says how many more there are.
-NAMED = 6
 EXAMPLES = 3
-COPIED_LEAST = 5
-#: A sentence of so many characters that stands in half of the records is no accident; two of them are a copied text.
-COPIED_SENTENCE, COPIED_SENTENCES = 10, 2
 #: Of more new matters than so many times the list's cap, only the gravest are written out.
 OVER = 10
 
@@ -52,16 +47,6 @@ class Told:
 def significant(x: float | None) -> float | None:
     """Nine significant digits, as every published float has."""
     return None if x is None else float(f"{x:.9g}")
-
-
-def shown(x: float) -> str:
-    """A count or an expectation as people read it."""
-    return f"{x:.0f}" if x >= 10 or x == round(x) else f"{x:.1f}" if x >= 0.1 else "<0.1"
-
-
-def listed(names: list[str], lang: str) -> str:
-    head = ("、" if lang == "zh" else ", ").join(names[:NAMED])
-    return head if len(names) <= NAMED else f"{head}{'' if lang == 'zh' else ' '}{say('warn.more', lang, n=len(names) - NAMED)}"
 
 
 def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, q_values: Mapping[str, float],
@@ -101,11 +86,12 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
         if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, had.get(old["warning_id"], set()))):
             continue
-        row = _row(matter, own, old, q_values, place, day, as_of, run_id)
+        speaks = speaking(matter, own, rule_of(matter["rule"], day))
+        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id)
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
-        evidence.append(_evidence(row["warning_id"], own, place.lang))
+        evidence.append(_evidence(row["warning_id"], own, speaks.records))
         events.append(_event(row, old, as_of, run_id))
     rows, capped = _held_to(rows, was, cap, worth)
     keep = {r["warning_id"] for r in rows}
@@ -172,64 +158,72 @@ def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.D
     return out
 
 
-def _row(matter: dict, own: pl.DataFrame, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
+def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
          run_id: str) -> dict:
     lang, pack = place.lang, place.pack
     kind, problem = matter["kind"], matter["problem_code"]
-    rule = _rule(matter["rule"], day) if matter["rule"] else None
+    rule = rule_of(matter["rule"], day)
     callers = own["caller_key"].drop_nulls().n_unique() or None
-    streets = matter["streets"] if matter["subject"] in ("coarse", "respondent", "incident") else []
+    streets = told_streets(matter)
     codes = own.filter(pl.col("street_code").is_not_null()).group_by("street_code").len("n").sort("n", "street_code", descending=[True, False])
-    expected = significant(matter["expected"])
-    observed = significant(matter["observed"])
+    street_code = codes["street_code"][0] if codes.height else None
+    expected, observed = significant(matter["expected"]), significant(matter["observed"])
     ratio = significant(observed / expected) if expected and observed is not None else None
-    got = level(kind, safety_critical=bool(rule and not rule_says_little(rule)) or bool(problem and taxonomy.taxonomy().is_safety_critical(problem)), n_records=own.height,
-                n_callers=callers, ratio=0.0 if kind == "cluster" and rule_says_little(rule) else ratio, n_streets=max(1, len(streets)),
-                severity=rule.level if rule else None)
-    if kind not in ("sentinel", "cluster") and rule is not None and not rule_says_little(rule):
-        by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
-        got = min(got, by_rule, key=lambda g: rank(g.level))
-    if _copied(own) and not (problem and taxonomy.taxonomy().is_safety_critical(problem)):
-        # Many hands under one text are one voice: it is heard, it does not shout.
-        got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
-    way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day)
-    name = _problem_name(problem, own, lang)
-    # A shock over a whole place is told by all the problems that its figures sum.
-    rose = [p for p in matter["problems"] if p] if matter["subject"] == "coarse" else []
-    told_as = listed([_problem_name(p, own, lang) for p in rose], lang) if len(rose) > 1 else name
-    respondent = _respondent(own) if matter["subject"] in ("respondent", "incident", "record") else None
-    where = matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]
-    where = where or matter["coarse_place"]
-    words = {"place": where or "", "problem": told_as, "window": matter["window"] or 1, "observed": shown(observed or own.height),
-             "expected": shown(expected) if expected is not None else "—", "n": own.height, "respondent": respondent or say("warn.nameless", lang),
-             "rule": rule.name(lang) if rule else "",
-             "first": day - timedelta(days=(matter["window"] or 1) - 1) if kind == "surge" else own["local_date"].min(),
-             "last": day if kind == "surge" else own["local_date"].max(),
-             "title": _what(own, lang)}
-    template = "several" if matter["rule"] == RULE_ID and kind == "cluster" else "respondent" if matter["subject"] == "respondent" else kind
+    q_value = significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None))
+    if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
+        q_value = old["q_value"]
+    got = _held(_level(matter, own, rule, callers, ratio, len(streets), q_value), old)
+    tell_too = () if isinstance(rule, SeveralCallers) or rule is None else rule.tell
+    way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
+    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem))
+    where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
     founder = own.row(0, named=True)["record_id"]
     return {
         "warning_id": old["warning_id"] if old else _warning_id(day, founder, matter),
         "raised_on": old["raised_on"] if old else day, "updated_on": day, "as_of": as_of, "kind": kind, "level": got.level,
         "status": ("reopened" if old["status"] in ENDED else old["status"]) if old else "new",
-        "problem_code": problem, "problem_name": name, "place": where, "respondent": respondent, "observed": observed, "expected": expected,
-        "ratio": ratio, "p_value": significant(matter["p_value"]),
-        "q_value": significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None)),
+        "problem_code": problem, "problem_name": problem_name(problem, own, lang), "place": where, "respondent": speaks.respondent,
+        "observed": observed, "expected": expected, "ratio": ratio, "p_value": significant(matter["p_value"]), "q_value": q_value,
         "n_records": own.height, "n_callers": callers, "first_seen": own["local_date"].min(), "last_seen": own["local_date"].max(),
-        "title": say(f"warn.title.{template}", lang, **words), "summary": _summary(matter, own, words, streets, rule, callers, got.row, lang),
+        **{c: told[lang if lang in told else "en"][c] for c in ("title", "summary")},
         "lead_unit": way.lead_name(lang), "co_units": way.co_names(lang), "law": law_for(problem, day, pack),
         "due_at": due_dates(own, pack).min() if pack else None, "verdict": old["verdict"] if old else None, "merged_into": None,
         "fingerprint": _fingerprint(matter), "city": founder and own["city"][0], "district": own["district"][0],
-        "street": matter["fine_place"] if matter["subject"] != "coarse" else None, "street_code": codes["street_code"][0] if codes.height else None,
+        "street": matter["fine_place"] if matter["subject"] != "coarse" else None, "street_code": street_code,
         "fine_place": matter["fine_place"], "coarse_place": matter["coarse_place"], "streets": streets,
         "source_ids": own["source_id"].unique().sort().to_list(), "incident_id": matter["incident_id"],
         "series_id": next((s for s in matter["signals"] if "@" in s), None), "window_days": matter["window"], "rule": matter["rule"],
-        "reasons": [reason(got.row, lang)], "parameters": {}, "lang": lang, "assigned_to": old["assigned_to"] if old else None,
+        "reasons": [reason(got.row, lang)],
+        "parameters": {"level": got.row, "said": told, "co_units": [[c, why] for c, why in zip(way.co_units, way.whys)]},
+        "lang": lang, "assigned_to": old["assigned_to"] if old else None,
         "closed_on": None, **_life(old, matter, place, way.lead_unit),
         "evidence": {"subject": matter["subject"], "respondent_key": matter["respondent_key"], "incidents": matter["incidents"],
                      "problems": matter["problems"], "signals": matter["signals"]},
         "run_id": run_id,
     }
+
+
+def _level(matter: dict, own: pl.DataFrame, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None) -> Level:
+    """The attention level by the table: of the matter's own figures, and of the rule that one of its records meets."""
+    kind, problem = matter["kind"], matter["problem_code"]
+    critical = bool(problem and taxonomy.taxonomy().is_safety_critical(problem))
+    got = level(kind, safety_critical=critical or isinstance(rule, SentinelRule), n_records=own.height, n_callers=callers,
+                ratio=0.0 if kind == "cluster" and says_little(rule) else ratio, n_streets=max(1, n_streets), severity=rule.level if rule else None, q_value=q_value)
+    if kind not in ("sentinel", "cluster") and rule is not None and not says_little(rule):
+        by_rule = level("sentinel", safety_critical=True, n_records=own.height, n_callers=callers, severity=rule.level)
+        got = min(got, by_rule, key=lambda g: rank(g.level))
+    if not critical and copied_text(own):
+        # Many hands under one text are one voice: it is heard, it does not shout.
+        got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
+    return got
+
+
+def _held(got: Level, old: dict | None) -> Level:
+    """While a warning is open its level only rises: that a rise is over says nothing of whether anybody has seen to it."""
+    if old is None or old["status"] in ENDED or rank(old["level"]) >= rank(got.level):
+        return got
+    told = json.loads(old["parameters"]) if isinstance(old["parameters"], str) else old["parameters"] or {}
+    return Level(old["level"], told.get("level", got.row))
 
 
 #: What staff and `flows.life` set, carried from night to night.
@@ -240,70 +234,6 @@ def _life(old: dict | None, matter: dict, place: Place, lead_code: str | None) -
     """Where a warning stands in its life when a night writes it."""
     new = {"change_no": old["change_no"] + 1 if old else 1, "pack": place.pack, "lead_code": lead_code, "closed_at": None}
     return {**new, **({c: old[c] for c in LIFE} if old else {**dict.fromkeys(LIFE), "follows": matter.get("follows")})}
-
-
-def rule_says_little(rule: Any) -> bool:
-    """Several callers on one matter is worth a line; how steep it is, only a kind with an expectation can say."""
-    return rule is not None and rule.id == RULE_ID
-
-
-def _rule(rule_id: str, day: date):
-    """The sentinel or cluster rule of that id."""
-    if rule_id == RULE_ID:
-        return several_callers()
-    try:
-        return sentinel(rule_id, day)
-    except KeyError:
-        return cluster(rule_id, day)
-
-
-def _problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
-    named = own.filter(pl.col("problem_code") == problem)["problem_name"].drop_nulls() if problem else own["problem_name"].clear()
-    return named[0] if named.len() else say("warn.noproblem", lang)
-
-
-def _respondent(own: pl.DataFrame) -> str | None:
-    names = own.filter(pl.col("respondent_name").is_not_null()).group_by("respondent_name").len("n").sort(
-        "n", "respondent_name", descending=[True, False])
-    return mask_respondent(names["respondent_name"].head(1))[0] if names.height else None
-
-
-def _what(own: pl.DataFrame, lang: str) -> str:
-    """What the records say it is, in their own words."""
-    return incident_title(own.select("title", "content", "created_at")) or say("warn.noproblem", lang)
-
-
-def _summary(matter: dict, own: pl.DataFrame, words: dict, streets: list[str], rule, callers: int | None, row: str, lang: str) -> str:
-    several = matter["rule"] == RULE_ID and matter["kind"] == "cluster"
-    said = [say("warn.what.several" if several else f"warn.what.{matter['kind']}", lang, **words)]
-    if len(streets) > 1:
-        said.append(say("warn.also.streets", lang, streets=listed(streets, lang)))
-    others = [p for p in matter["problems"] if p and p != matter["problem_code"] and matter["subject"] != "coarse"]
-    if others:
-        said.append(say("warn.also.problems", lang, problems=listed([_problem_name(p, own, lang) for p in others], lang)))
-    secret = (own["record_type"] == "report").any()
-    if callers and not secret:
-        said.append(say("warn.also.callers", lang, n=callers))
-    if rule is not None and matter["kind"] not in ("sentinel", "cluster"):
-        said.append(say("warn.also.sentinel", lang, rule=rule.name(lang)))
-    copied = _copied(own)
-    if copied and not secret:
-        said.append(say("warn.also.copied", lang, k=copied[0], n=copied[1]))
-    said.append(say("warn.level", lang, row=reason(row, lang)))
-    return "".join(said) if lang == "zh" else " ".join(said)
-
-
-def _copied(own: pl.DataFrame) -> tuple[int, int] | None:
-    """(records with copied text, their callers) where that is half of the matter: two sentences or more that stand in half of the records."""
-    text = match_text(own["content"].fill_null("")).str.replace_all(r"[\s\d]", "")
-    who = own.select("record_id", pl.coalesce("caller_key", "record_id").alias("who")).with_columns(
-        text.str.replace_all("[，。！？；,.!?;]", "|").str.split("|").alias("said"))
-    said = who.explode("said").filter(pl.col("said").str.len_chars() >= COPIED_SENTENCE).unique()
-    common = said.group_by("said").agg(pl.col("record_id").n_unique().alias("k")).filter(pl.col("k") >= max(COPIED_LEAST, own.height / 2))
-    if common.height < COPIED_SENTENCES:
-        return None
-    copies = said.join(common, on="said", how="semi").group_by("record_id", "who").agg(pl.len().alias("same")).filter(pl.col("same") >= COPIED_SENTENCES)
-    return (copies.height, copies["who"].n_unique()) if copies.height >= max(COPIED_LEAST, own.height / 2) else None
 
 
 def _fingerprint(matter: dict) -> str:
@@ -334,14 +264,16 @@ def _held_to(rows: list[dict], was: Mapping[str, dict], cap: int, worth: Callabl
 _EVIDENCE: dict[str, Any] = {"warning_id": pl.String, "record_id": pl.String, "role": pl.String, "known_at": pl.Datetime("us", "UTC"), "since": pl.Date}
 
 
-def _evidence(warning_id: str, own: pl.DataFrame, lang: str) -> pl.DataFrame:
-    """Every record behind the warning; a few typical ones, of different callers and words, are examples."""
-    length = pl.col("content").str.len_chars().fill_null(0)
-    typical = own.with_columns((length - length.median()).abs().alias("_off"), pl.coalesce("caller_key", "record_id").alias("_who")).sort(
-        "_off", "created_at", "record_id").unique(["_who"], keep="first", maintain_order=True).unique(
-        ["content"], keep="first", maintain_order=True).head(EXAMPLES)["record_id"].to_list()
+def _evidence(warning_id: str, own: pl.DataFrame, spoke: pl.DataFrame) -> pl.DataFrame:
+    """Every record behind the warning; a few typical ones of those that `spoke`, of different callers and words, are examples. Reports (举报) are
+    examples only where there is nothing else: nobody quotes them."""
+    secret = pl.col("record_type").eq_missing(pl.lit("report"))
+    open_ = spoke.with_columns(pl.coalesce("caller_key", "record_id").alias("_who"), secret.alias("_secret")).sort("_secret", "created_at", "row_hash", "record_id").unique(
+        "_who", keep="first", maintain_order=True)
+    some = open_.filter(~pl.col("_secret")) if not open_["_secret"].all() else open_
+    examples = some["record_id"].gather(typical(some["content"].fill_null(""), EXAMPLES)).to_list() or some["record_id"].head(1).to_list()
     return own.select(pl.lit(warning_id).alias("warning_id"), "record_id",
-                      pl.when(pl.col("record_id").is_in(typical)).then(pl.lit("example")).otherwise(pl.lit("evidence")).alias("role"),
+                      pl.when(pl.col("record_id").is_in(examples)).then(pl.lit("example")).otherwise(pl.lit("evidence")).alias("role"),
                       pl.col("first_known_at").alias("known_at"), pl.col("local_date").alias("since"))
 
 

@@ -2,7 +2,7 @@
 
 A *node* is one or more records with the same text, place, respondent and problem: a campaign of hundreds of copies is one node.
 """
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,7 +119,7 @@ class Weights:
         return self.idf * (self.df > max(0.002 * self.n, 1))
 
 
-def frequencies(parts: Sequence[Texts], counted: np.ndarray, chunk: int = 50_000) -> np.ndarray:
+def frequencies(parts: Iterable[Texts], counted: np.ndarray, chunk: int = 50_000) -> np.ndarray:
     """In how many of the texts that are counted (bool, one for each) each feature stands: int `(WIDTH,)`."""
     df, read = np.zeros(WIDTH, np.int64), 0
     for texts in parts:

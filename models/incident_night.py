@@ -49,7 +49,7 @@ class Night:
     @cached_property
     def weights(self) -> Weights:
         """Those of old and new together: a word that only one open record had until tonight is what links its second."""
-        return Weights(frequencies(self.shelf.parts, self._stands_for >= 0), self.n)
+        return Weights(frequencies(self.shelf.parts(), self._stands_for >= 0), self.n)
 
     @cached_property
     def _stands_for(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class Night:
     def candidates(self) -> tuple[np.ndarray, np.ndarray]:
         """Pairs i < j of nodes worth scoring, unique and sorted, j a new one."""
         first = self.n - self.new
-        near = nearest_of(self._texts, first, self.shelf.parts, self._stands_for, self.weights)
+        near = nearest_of(self._texts, first, self.shelf.parts(), self._stands_for, self.weights)
         return unique_pairs([near, *same_columns(self.nodes, self.new)], self.informative, first)
 
     def corpus(self, nodes: np.ndarray) -> Corpus:

@@ -5,7 +5,7 @@ The score is a quadratic logistic regression on text evidence, learnt from messa
 rare value weighs more, disagreement weighs against.
 """
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def nearest(corpus: Corpus, chunk: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(found_i or [np.zeros(0, np.int64)]), np.concatenate(found_j or [np.zeros(0, np.int64)])
 
 
-def nearest_of(new: Texts, first: int, every: Sequence[Texts], node: np.ndarray, weights: Weights,
+def nearest_of(new: Texts, first: int, every: Iterable[Texts], node: np.ndarray, weights: Weights,
                chunk: int = 50_000, block: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (new node, node): the nearest of each new node among all, by the new one's heaviest rare features.
 

@@ -4,10 +4,12 @@ An *entry* is one feature of one text in 32 bits: its column of the hashed space
 the content (6, capped), and whether it is part of a name there (1 title, 1 anywhere). With the entries of what is open, a night needs
 no open text: how rare a feature is, is counted from them.
 """
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from os import SEEK_END
+from tempfile import TemporaryFile
+from typing import IO, Any
 from zlib import crc32
 
 import numpy as np
@@ -109,40 +111,67 @@ class Texts:
 
 
 class Shelf:
-    """The texts of many records in parts, as they were read or kept, so that none need be copied to be looked at."""
+    """The texts of many records in parts; what is put away waits in a file until it is looked at, so that memory does not grow with what is open.
+
+    The file has no name and is gone with its process. It holds entries alone: numbers of hashed features of masked texts.
+    """
 
     def __init__(self, parts: Sequence[Texts] = ()) -> None:
-        self.parts = [p for p in parts if len(p)]
+        self._parts: list[tuple[Texts, int | None]] = [(p, None) for p in parts if len(p)]
+        self._file: IO[bytes] | None = None
 
-    def __len__(self) -> int:
-        return sum(map(len, self.parts))
+    def put_away(self, texts: Texts) -> None:
+        """Adds texts behind; their entries go to the file."""
+        if not len(texts):
+            return
+        if self._file is None:
+            self._file = TemporaryFile(buffering=0)  # noqa: SIM115  # open as long as the shelf is
+        at = self._file.seek(0, SEEK_END)
+        texts.entries.tofile(self._file)
+        self._parts.append((replace(texts, entries=texts.entries[:0]), at))
 
     def with_(self, texts: Texts) -> "Shelf":
         """A shelf with these behind."""
-        return Shelf([*self.parts, texts])
+        more = Shelf()
+        more._parts, more._file = [*self._parts, *([(texts, None)] if len(texts) else [])], self._file
+        return more
+
+    def __len__(self) -> int:
+        return sum(len(p) for p, _ in self._parts)
+
+    def parts(self) -> Iterator[Texts]:
+        """The texts part by part, one part in memory at a time."""
+        yield from map(self._read, range(len(self._parts)))
 
     @property
     def key(self) -> np.ndarray:
         """The key of each text, uint64 `(n,)`."""
-        return np.concatenate([np.zeros(0, np.uint64), *(p.key for p in self.parts)])
+        return np.concatenate([np.zeros(0, np.uint64), *(p.key for p, _ in self._parts)])
 
     @property
     def district(self) -> np.ndarray:
         """The district of each text, `(n,)`."""
-        return np.concatenate([np.zeros(0, np.uint32), *(p.district for p in self.parts)])
+        return np.concatenate([np.zeros(0, np.uint32), *(p.district for p, _ in self._parts)])
 
     @property
     def words(self) -> np.ndarray:
         """How many different features stand in each text, `(n,)`."""
-        return np.concatenate([np.zeros(0, np.uint16), *(p.words for p in self.parts)])
+        return np.concatenate([np.zeros(0, np.uint16), *(p.words for p, _ in self._parts)])
 
     def take(self, rows: np.ndarray) -> Texts:
         """The texts at these places."""
-        ends = np.cumsum([0, *map(len, self.parts)])
+        ends = np.cumsum([0, *(len(p) for p, _ in self._parts)])
         part = np.searchsorted(ends, rows, side="right") - 1
-        picked = [p.take(rows[part == k] - ends[k]) for k, p in enumerate(self.parts) if (part == k).any()]
+        picked = [self._read(k).take(rows[part == k] - ends[k]) for k in np.unique(part)]
         order = np.argsort(np.argsort(part, kind="stable"), kind="stable")
         return Texts.join(picked).take(order) if (np.diff(part) < 0).any() else Texts.join(picked)
+
+    def _read(self, k: int) -> Texts:
+        texts, at = self._parts[k]
+        if at is None or self._file is None:
+            return texts
+        self._file.seek(at)
+        return replace(texts, entries=np.fromfile(self._file, np.uint32, int(texts.start[-1])))
 
 
 def in_row_sums(values: np.ndarray, start: np.ndarray) -> np.ndarray:

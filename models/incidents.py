@@ -1,6 +1,4 @@
 """Records about one and the same matter (同源): same place or respondent and same problem, in the records' own words."""
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
@@ -80,15 +78,15 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         """
         return self.fit(records).labels_
 
-    def resume(self, records: pl.DataFrame, labels: np.ndarray, texts: Texts | Sequence[Texts] | None = None) -> "IncidentLinker":
+    def resume(self, records: pl.DataFrame, labels: np.ndarray, texts: Texts | Shelf | None = None) -> "IncidentLinker":
         """Indexes records that are already linked: `labels` gives each one's incident, −1 where it stands alone.
 
-        texts: what `texts_` was for these records, in their order, in one or several parts; then they need no `title` and `content`.
+        texts: what `texts_` was for these records, in their order; then they need no `title` and `content`.
         """
         labels, rows = np.asarray(labels), light(records)
         if labels.shape != (records.height,):
             raise ValueError(f"labels: expected shape ({records.height},), got {labels.shape}")
-        self._shelf = Shelf([texts_of(records)] if texts is None else [texts] if isinstance(texts, Texts) else texts)
+        self._shelf = texts if isinstance(texts, Shelf) else Shelf([texts_of(records) if texts is None else texts])
         if len(self._shelf) != records.height:
             raise ValueError(f"texts: expected those of {records.height} records, got {len(self._shelf)}")
         self._records, self._known = rows, labels.astype(np.int64)

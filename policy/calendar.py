@@ -79,6 +79,16 @@ def add_workdays(day: date, n: int, region: str = "cn") -> date:
     return day
 
 
+def workdays_until(day: date, until: date, region: str = "cn") -> int:
+    """How many working days there are after `day` up to and with `until`; below 0 where it has passed: as many as were after it up to and with `day`.
+
+    Example: from Friday 2026-06-05 until Monday 2026-06-08 it is 1.
+    """
+    first, last = min(day, until), max(day, until)
+    between = sum(is_workday(first + timedelta(days=n), region) for n in range(1, (last - first).days + 1))
+    return between if until >= day else -between
+
+
 def _china(day: date) -> DayKind:
     weekend = day.weekday() >= _SATURDAY
     overlay = _overlay().get(day)

@@ -43,6 +43,12 @@ def source_of(row: Mapping) -> str:
     return f"{row['source']} {row['article']}"
 
 
+def clock_name(clock: str, lang: str = "zh") -> str:
+    """What a clock asks for, by its id; the id of one that isn't in the table."""
+    row = next((r for r in load("clocks.yaml")["clocks"] if r["id"] == clock), None)
+    return row["zh" if lang == "zh" else "en"] if row else clock
+
+
 @lru_cache(maxsize=100_000)
 def _earliest(track: str, starts: str, start: date, region: str) -> tuple[date, str, str, bool] | None:
     """(last day, clock id, source, provisional) of the clock that ends first; ties go to the first row of the file."""

@@ -1,5 +1,6 @@
 """Policy packs: which pack covers which place, and what it brings (`data/packs.yaml`, `data/law.yaml`)."""
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
@@ -29,16 +30,35 @@ def covering(city: str | None, district: str | None) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Law:
+    """A law with the articles that are quoted of it: `text` is both in one line; from when to when the text that is quoted holds, where that is known."""
+
+    name: str
+    text: str
+    valid_from: date | None
+    valid_to: date | None
+    source: str | None
+    note: str | None
+
+
+def laws_for(problem_code: str | None, day: date, pack: str | None = None) -> list[Law]:
+    """The laws behind a problem that are in force on a day; none where no pack covers the place or none is named."""
+    problem = taxonomy.problem(problem_code, day) if problem_code and pack is not None else None
+    out = []
+    for name, *articles in (text.split(" ") for text in (problem.law if problem else ())):
+        if in_force(name, day):
+            row: Mapping = next((r for r in load("law.yaml")["laws"] if r["name"] == name and holds(r, day)), {})
+            out.append(Law(name, f"{name} {'、'.join(articles)}".strip(), row.get("valid_from"), row.get("valid_to"), row.get("source"), row.get("note")))
+    return out
+
+
 def law_for(problem_code: str | None, day: date, pack: str | None = None) -> str | None:
-    """The laws behind a problem that are in force on a day, as one line; None where no pack covers the place or none is named.
+    """`laws_for` as one line; None where there is none.
 
     Example: "价格法 第十三条、第四十二条；明码标价和禁止价格欺诈规定".
     """
-    problem = taxonomy.problem(problem_code, day) if problem_code and pack is not None else None
-    if problem is None:
-        return None
-    said = [f"{name} {'、'.join(articles)}".strip() for name, *articles in (text.split(" ") for text in problem.law) if in_force(name, day)]
-    return "；".join(said) or None
+    return "；".join(law.text for law in laws_for(problem_code, day, pack)) or None
 
 
 def in_force(law: str, day: date) -> bool:

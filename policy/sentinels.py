@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
+from unicodedata import normalize
 
 import polars as pl
 
@@ -14,7 +15,8 @@ _TITLE_CHARS = 60
 _SENTENCE = re.compile(r"[。!！?？;；\n]")
 #: What a content without a title opens with: greetings, then the clause that says what kind of message it is.
 _GREETING = re.compile(r"(?:(?:您|你|大家)?好|尊敬的[^,。!?:;\n]{0,16}|[^,。!?:;\n]{0,8}(?:领导|书记|市长|区长|县长|同志|先生|女士)(?:您好|你好)?)[,。!:\n]+")
-_CLAUSE = re.compile(r"[,。!?;:\n]")
+_CLAUSE = re.compile(r"[,，。!?;；:：\n]")
+_WHITE, _HAN = re.compile(r"\s"), re.compile(r"[^\x00-\x7f]")
 #: Looking ahead, which polars' regular expressions lack; a pattern without it finds the same texts and more.
 _AHEAD = re.compile(r"\(\?[!=](?:[^()]|\([^()]*\))*\)")
 
@@ -32,10 +34,17 @@ class SentinelRule:
     unless: tuple[re.Pattern, ...]
     title_unless: tuple[re.Pattern, ...]
     within: int
+    tell: tuple[str, ...] = ()
+    advice_zh: str = ""
+    advice_en: str = ""
 
     def name(self, lang: str = "zh") -> str:
         """What happened, in a few words."""
         return self.name_zh if lang == "zh" else self.name_en
+
+    def advice(self, lang: str = "zh") -> str:
+        """What is to be done first."""
+        return self.advice_zh if lang == "zh" else self.advice_en
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ class ClusterRule:
     name_en: str
     advice_zh: str
     advice_en: str
+    tell: tuple[str, ...] = ()
 
     def name(self, lang: str = "zh") -> str:
         """What seems to happen, in a few words."""
@@ -73,7 +83,7 @@ def sentinel_rules(day: date) -> tuple[SentinelRule, ...]:
     titles = tuple(re.compile(p) for p in data["title_unless"])
     return tuple(
         SentinelRule(r["id"], r["level"], r["problem"], r["zh"], r["en"], tuple(re.compile(p) for p in r["any"]),
-                     tuple(p for name in r.get("unless", ()) for p in words[name]), titles, r.get("within", data["within"]))
+                     tuple(p for name in r.get("unless", ()) for p in words[name]), titles, r.get("within", data["within"]), tuple(r["tell"]), r["advice_zh"], r["advice_en"])
         for r in on(data["sentinels"], day)
     )
 
@@ -83,7 +93,7 @@ def cluster_rules(day: date) -> tuple[ClusterRule, ...]:
     """The cluster rules valid on a day."""
     return tuple(
         ClusterRule(r["id"], r["level"], r["problem"], tuple(r["problems"]), "|".join(r["words"]) if r.get("words") else None,
-                    tuple(r["by"]), r["records"], r["callers"], r["days"], r["zh"], r["en"], r["advice_zh"], r["advice_en"])
+                    tuple(r["by"]), r["records"], r["callers"], r["days"], r["zh"], r["en"], r["advice_zh"], r["advice_en"], tuple(r["tell"]))
         for r in on(load("sentinels.yaml")["clusters"], day)
     )
 
@@ -119,6 +129,26 @@ def match(texts: pl.DataFrame, rules: Sequence[SentinelRule]) -> pl.Series:
     at = lean.select(some.arg_true()).to_series()
     said = {i: _speaks(row[0], row[1], rules) for i, row in zip(at.to_list(), lean[at].iter_rows())}
     return pl.Series("sentinel", [said.get(i) for i in range(texts.height)], dtype=pl.String)
+
+
+def elsewhere(words: str) -> bool:
+    """Whether these words speak of another place or shop than the record is about."""
+    return re.search("|".join(load("sentinels.yaml")["elsewhere"]), words) is not None
+
+
+def words_of(title: str | None, content: str | None, rule: SentinelRule, longest: int = 40) -> str | None:
+    """What a record says that made a sentinel speak: the fewest clauses of its own text that still do, at most `longest` characters; None where
+    it speaks of none. The title counts first."""
+    for text in (title, content):
+        for sentence in _SENTENCE.split(text or ""):
+            clauses = [c for c in _CLAUSE.split(sentence) if c.strip()]
+            for size in range(1, len(clauses) + 1):
+                for start in range(len(clauses) - size + 1):
+                    said = "，".join(clauses[start:start + size]).strip()
+                    lean = _WHITE.sub("", normalize("NFKC", said)).lower() if _HAN.search(said) else normalize("NFKC", said).lower()
+                    if any(p.search(lean) for p in rule.any) and not any(p.search(lean) for p in rule.unless):
+                        return said if len(said) <= longest else said[:longest - 1] + "…"
+    return None
 
 
 def _speaks(title: str, content: str, rules: Iterable[SentinelRule]) -> str | None:
@@ -179,14 +209,18 @@ def clusters(records: pl.DataFrame, as_of: datetime, rules: Sequence[ClusterRule
     return pl.concat([pl.DataFrame(schema=CLUSTER), *frames]).sort("rule", "by", "key")
 
 
-def _cluster(records: pl.DataFrame, as_of: datetime, rule: ClusterRule) -> pl.DataFrame:
+def meant(records: pl.DataFrame, rule: ClusterRule) -> pl.DataFrame:
+    """Those of the records (problem_code, content and, where known, title) that a cluster rule would count."""
     code = pl.col("problem_code")
-    fits = code.is_in(rule.problems) | code.str.split(".").list.first().is_in(rule.problems)
-    fits &= (pl.col("created_at") <= as_of) & pl.col("caller_key").is_not_null()
-    open_ = records.filter(fits)
+    open_ = records.filter(code.is_in(rule.problems) | code.str.split(".").list.first().is_in(rule.problems))
     if rule.words:
         title = pl.col("title").fill_null("") if "title" in records.columns else pl.lit("")
         open_ = open_.filter((title + "。" + pl.col("content").fill_null("")).str.contains(rule.words))
+    return open_
+
+
+def _cluster(records: pl.DataFrame, as_of: datetime, rule: ClusterRule) -> pl.DataFrame:
+    open_ = meant(records.filter((pl.col("created_at") <= as_of) & pl.col("caller_key").is_not_null()), rule)
     found = []
     for by in rule.by:
         if by not in records.columns:

@@ -40,6 +40,7 @@ class Units:
         self.district: Mapping[str, str] = data["district"]
         self.escalation: Sequence[Mapping] = data["escalation"]
         self.section_leads_from_stations: int = data["section_leads_from_stations"]
+        self.co_stations_at_most: int = data["co_stations_at_most"]
         self._units: dict[str, Unit] = {}
         self._streets: dict[str, tuple[str, str]] = {}
         self._stations: dict[str, list[str]] = {}

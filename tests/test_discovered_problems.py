@@ -1,9 +1,13 @@
 """Problems nobody named yet: found, named readably, and the same tomorrow."""
+import pickle
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
+from models.problem_names import name_groups
+from models.problem_profiles import Profiles
+from models.problem_succession import succeed
 from models.problems import ProblemClusterer
 
 T0 = datetime(2026, 5, 1, 9, tzinfo=UTC)
@@ -72,3 +76,95 @@ def test_fits_are_repeatable_and_new_records_are_placed_or_left_alone():
     inside = placed >= 0
     assert inside.mean() > 0.6
     assert np.mean([(truth[a.labels_ == p] == t).mean() > 0.5 for p, t in zip(placed[inside], later_truth[inside])]) >= 0.6
+
+
+def test_the_order_of_the_records_is_nothing_to_go_by():
+    frame, _ = texts(60, 1)
+    order = np.random.default_rng(5).permutation(frame.height)
+    a = ProblemClusterer(random_state=0, n_problems=4).fit(frame)
+    b = ProblemClusterer(random_state=0, n_problems=4).fit(frame[order])
+    assert np.array_equal(a.labels_[order], b.labels_) and a.names_ == b.names_
+
+
+def test_refits_on_other_records_of_the_same_kind_change_next_to_nothing():
+    frame, _ = texts(120, 1)
+    model = first = ProblemClusterer(random_state=0, n_problems=4).fit(frame)
+    for seed in range(1, 5):
+        part = frame.sample(fraction=0.9, seed=seed)
+        model = ProblemClusterer(random_state=seed, n_problems=4).fit(part, previous=model)
+    a, b = first.predict(frame), model.predict(frame)
+    assert (a == b)[(a >= 0) & (b >= 0)].mean() >= 0.9 and len(model.names_) <= len(first.names_) + 1
+
+
+def test_a_part_that_keeps_to_itself_leaves_a_problem_under_a_new_number():
+    """Two rows of blocks: 0 to 19 were one problem and fall apart into 12 and 8, 20 to 39 stay."""
+    near = np.full((40, 40), 0.1)
+    for rows in (slice(0, 12), slice(12, 20), slice(20, 40)):
+        near[rows, rows] = 0.9
+    np.fill_diagonal(near, 1)
+    before = np.repeat([3, 7], 20)
+    change = succeed(near, np.repeat([0, 1, 2], (12, 8, 20)), before, 9)
+    assert change.number.tolist() == [3] * 12 + [9] * 8 + [7] * 20 and change.parted == {9: 3} and not change.merged
+    near[:12, 12:20] = near[12:20, :12] = 0.5
+    assert succeed(near, np.repeat([0, 1, 2], (12, 8, 20)), before, 9).number.tolist() == before.tolist()
+
+
+def test_problems_that_are_always_together_become_one_with_the_larger_number_of_texts():
+    near = np.full((40, 40), 0.1)
+    near[:20, :20] = near[20:, 20:] = 0.9
+    np.fill_diagonal(near, 1)
+    before = np.repeat([2, 5, 6], (8, 12, 20))
+    change = succeed(near, np.repeat([0, 1], 20), before, 9)
+    assert change.number.tolist() == [5] * 20 + [6] * 20 and change.merged == {2: 5} and not change.parted
+
+
+def test_lineage_tells_of_a_merger_and_readers_of_the_old_number_find_the_new_one():
+    """Two ways to speak of one thing are two problems until all speak in both ways."""
+    rng = np.random.default_rng(4)
+    halves = {"电瓶车": ["电瓶车", "飞线充电", "楼道充电", "插座外拉"], "消防": ["消防通道", "灭火器过期", "疏散指示", "烟感失灵"]}
+    others = ("垃圾清运", "垃圾桶满溢", "厨余垃圾"), ("公交晚点", "公交改线", "公交司机")
+
+    def board(mixed):
+        both = [word for words in halves.values() for word in words]
+        rows = [rng.permutation([*rng.choice(both if mixed else words, 3, replace=False), *both] if mixed else rng.choice(words, 6)) for words in halves.values() for _ in range(50)]
+        rows += [rng.choice(words, 6) for words in others for _ in range(50)]
+        return pl.DataFrame({"title": ["，".join(words[:3]) for words in rows], "content": ["，".join(words) for words in rows]})
+
+    first = ProblemClusterer(random_state=0, n_problems=4).fit(board(False))
+    second = ProblemClusterer(random_state=0, n_problems=4).fit(board(True), previous=first)
+    for gone, into in second.lineage_.filter(pl.col("kind") == "merged").select("problem", "other").iter_rows():
+        assert gone in first.names_ and gone not in second.names_ and into in second.names_
+    assert "merged" in second.lineage_["kind"].to_list()
+
+
+def test_only_a_sample_is_clustered_and_what_is_kept_does_not_grow():
+    frame, truth = texts(60, 1)
+    model = ProblemClusterer(random_state=0, n_problems=4, max_sample=100).fit(frame)
+    assert all((truth[model.labels_ == k] == t).mean() >= 0.9 for t in THEMES for k in [home_of(model.labels_, truth, t)[0]] if k >= 0)
+    sizes = []
+    for seed in range(2, 8):
+        model = ProblemClusterer(random_state=0, n_problems=4, max_sample=100).fit(texts(60, seed)[0], previous=model)
+        sizes.append(len(pickle.dumps(model)) - model.labels_.nbytes)
+    assert max(sizes[1:]) < 1.3 * sizes[0]
+
+
+def test_what_is_torn_between_two_problems_or_like_none_is_in_none():
+    centres = np.eye(3)
+    rng = np.random.default_rng(0)
+    number = np.repeat([4, 6, 8], 40)
+    x = centres[np.repeat([0, 1, 2], 40)] + rng.normal(0, 0.1, (120, 3))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    told = Profiles.learn(x, number)
+    assert (told.tell(x) == number).mean() > 0.9
+    between = np.array([[1.0, 1.0, 0.0], [1.0, 0.98, 0.0]]) / np.sqrt(2)
+    far = np.array([[-1.0, 0.1, -1.0]]) / np.sqrt(2)
+    assert told.tell(between).tolist() == [-1, -1] and told.tell(far).tolist() == [-1]
+    # What was in a problem stays there while nothing else is much likelier; a number that is no more is no reason.
+    assert told.tell(between, np.array([4, 6])).tolist() == [4, 6] and told.tell(between, np.array([5, -1])).tolist() == [-1, -1]
+    assert told.tell(centres[:1], np.array([8])).tolist() == [4]
+
+
+def test_a_name_is_a_phrase_of_the_titles_with_the_rest_of_its_word():
+    titles = pl.Series(["共享充电宝乱扣钱", "投诉共享充电宝不退钱", "共享充电宝收费", "路灯不亮", "路灯坏了"])
+    names = name_groups(titles, np.array([0, 0, 0, 1, 1]), {0: {"充电": 0.5, "共享": 0.5}, 1: {"路灯": 0.9}})
+    assert names == {0: "共享充电宝", 1: "路灯"}

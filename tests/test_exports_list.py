@@ -100,11 +100,43 @@ def test_a_workbook_holds_no_formula_and_the_title_as_it_is(warnings, records, t
     path = tmp_path / "list.xlsx"
     export(warnings, "xlsx", path, "zh", {"run": "r", "expected_false_alarms": 0.5}, records)
     with zipfile.ZipFile(path) as book:
-        sheet = book.read("xl/worksheets/sheet1.xml").decode()
-    assert "<f>" not in sheet and "pane" in sheet and "autoFilter" in sheet
-    back = pl.read_excel(path, sheet_id=1)
-    assert back["标题"].to_list() == [TITLES[0], TITLES[1], TITLES[3], TITLES[2]]
-    assert "0.5" in pl.read_excel(path, sheet_id=2, has_header=False)[:, 0].str.join("").item()
+        sheets = [book.read(n).decode() for n in book.namelist() if n.startswith("xl/worksheets/sheet")]
+    assert not any("<f>" in s for s in sheets) and all("pane" in s and "autoFilter" in s for s in sheets[1:])
+    assert pl.read_excel(path, sheet_name="全部预警")["标题"].to_list() == [TITLES[0], TITLES[1], TITLES[3], TITLES[2]]
+    assert "0.5" in pl.read_excel(path, sheet_id=1, has_header=False)[:, 0].drop_nulls().str.join("").item()
+
+
+def test_every_unit_has_a_sheet_with_what_is_its_and_the_overview_counts_them(warnings, records, tmp_path):
+    path = tmp_path / "list.xlsx"
+    units = ["消费者权益保护科", "消费者权益保护科", "", "甲/乙:[科]" + "很长" * 20]
+    given = warnings.with_columns(pl.Series("lead_unit", [u or None for u in units]))
+    export(given, "xlsx", path, "zh", {"run": "r", "as_of": AS_OF + timedelta(days=9), "expected_false_alarms": 0.5, "left_out": 7}, records)
+    sheets = pl.read_excel(path, sheet_id=0)
+    assert list(sheets) == ["总览", "全部预警", "消费者权益保护科", ("甲 乙 科 " + "很长" * 20)[:31], "未定承办单位"]
+    assert [s.height for s in list(sheets.values())[1:]] == [4, 2, 1, 1]
+    overview = pl.read_excel(path, sheet_id=1, has_header=False, infer_schema_length=0)
+    rows = {r[0]: r[1:7] for r in overview.iter_rows()}
+    assert rows["全部预警"] == ("1", "1", "1", "1", "4", "4") and rows["消费者权益保护科"] == ("1", "1", "0", "0", "2", "2")
+    assert any("另有 7 条" in (r or "") for r in rows)
+
+
+def test_sheets_of_units_that_begin_alike_have_names_of_their_own(warnings, records, tmp_path):
+    path = tmp_path / "list.xlsx"
+    long = "甲" * 40
+    export(warnings.with_columns(pl.Series("lead_unit", [long + "一", long + "二", "总览", "ST"])), "xlsx", path, "zh", {}, records)
+    names = list(pl.read_excel(path, sheet_id=0))
+    assert len({n.casefold() for n in names}) == 6 and all(len(n) <= 31 for n in names)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_every_row_says_whose_list_it_is_and_how_many_the_cap_left_out(form, warnings, records):
+    notices = pl.DataFrame([{"kind": "capped", "n_records": 9941, "raised_on": date(2026, 6, 29)}])
+    text = export(warnings, form, None, "en", {"run": "nightly-1", "run_date": date(2026, 6, 29), "as_of": AS_OF, "expected_false_alarms": 0.31}, records, notices=notices)
+    rows = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
+    named = {"json": ("list_run", "expected_false_alarms", "left_out"), "csv": ("List's run", "List's expected false alarms", "Left out by the cap")}[form]
+    assert [[str(r[c]) for c in named] for r in rows] == [["nightly-1", "0.31", "9941"]] * 4
+    assert "9941 more new warnings" in Words(export(warnings, "html", None, "en", {}, records, notices=notices)).text
+    assert "9941 more new warnings" in " ".join(export(warnings, "table", None, "en", {}, records, notices=notices).split())
 
 
 def test_where_a_record_is_a_report_nobody_learns_how_many_called(warnings, records, tmp_path):

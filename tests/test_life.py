@@ -264,3 +264,17 @@ def test_ten_thousand_matters_in_one_night_make_a_list_that_is_capped_and_says_s
     assert said.raised == 20 and said.capped == 9_980 and warehouse.read("warning").height == 20
     assert warehouse.select("warning", "incident_id = 'i9999'").height == 1
     warehouse.close()
+
+
+def test_the_level_of_an_open_warning_only_rises_and_keeps_its_reason(town):
+    ids = town.come(0, "i1", *(f"r{i}" for i in range(14)))
+    town.night(0, a_matter(0, ids, "i1", observed=14.0))
+    first = town.only()
+    assert (first["level"], first["parameters"] and '"orange_steep"' in first["parameters"]) == ("orange", True)
+    ids += town.come(1, "i1", "late")
+    town.night(1, a_matter(0, ids, "i1", observed=1.0, expected=0.9))                           # the rise is over; nobody has seen to it
+    assert (town.only()["level"], town.only()["reasons"], town.only()["n_records"]) == ("orange", first["reasons"], 15)
+    town.does(first["warning_id"], "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 1)
+    ids += town.come(20, "i1", "back")
+    town.night(20, a_matter(0, ids, "i1", observed=1.0, expected=0.9))
+    assert (town.only()["status"], town.only()["level"]) == ("reopened", "blue")

@@ -83,6 +83,25 @@ def test_a_sentinel_inside_a_growing_incident_is_no_second_warning_and_alone_is_
     assert (alone["kind"], alone["subject"]) == ("sentinel", "record")
 
 
+def test_a_danger_heard_in_one_of_many_records_about_something_else_is_a_matter_of_its_own_today_and_tomorrow():
+    land = {"signal_id": "i", "kind": "cluster", "level": "incident", "incident_id": "i1", "problem_code": "demolition.rural_land", "rule": "several_callers", "p_value": None, "expected": None}
+    ill = {"signal_id": "s", "kind": "sentinel", "level": "record", "incident_id": "i1", "problem_code": "food.poisoning", "observed": 1.0, "expected": None, "p_value": None, "rule": "food"}
+    rec = records(IDS, incident_id=lambda r: "i1", problem_code=lambda r: "demolition.rural_land")
+    found = find_matters(signals(land, ill), members(i=IDS, s=IDS[:1]), rec, STREETS_NONE)
+    assert found.matters.select("kind", "problem_code").rows() == [("cluster", "demolition.rural_land"), ("sentinel", "food.poisoning")]
+    assert found.records.filter(pl.col("matter") == 1)["record_id"].to_list() == ["r00"]
+    # Tomorrow each is its own warning again: one record or incident in common does not make them one.
+    had = warnings({"warning_id": "land", "subject": "incident", "problem_code": "demolition.rural_land", "incidents": ["i1"]},
+                   {"warning_id": "ill", "subject": "record", "problem_code": "food.poisoning", "incidents": ["i1"]})
+    again = identify(found.matters, found.records, had, evidence(land=IDS, ill=IDS[:1]), date(2026, 5, 2))
+    assert again.known.rows() == [(0, "land"), (1, "ill")] and again.merged.is_empty()
+    # Where most of the records tell of the danger, or they are about the same group of problems, it is one matter.
+    most = [{**ill, "signal_id": f"s{n}"} for n in range(5)]
+    assert only(find_matters(signals(land, *most), members(i=IDS, **{f"s{n}": [IDS[n]] for n in range(5)}), rec, STREETS_NONE))["kind"] == "sentinel"
+    kin = {**land, "problem_code": "food.canteen"}
+    assert only(find_matters(signals(kin, ill), members(i=IDS, s=IDS[:1]), rec, STREETS_NONE))["rule"] == "food"
+
+
 def test_signals_that_share_nothing_stay_apart():
     found = find_matters(signals({"signal_id": "a"}, {"signal_id": "b", "problem_code": "q", "fine_place": "S2"}), members(a=IDS[:5], b=IDS[5:]),
                          records(IDS, problem_code=lambda r: "p" if r < "r05" else "q"), STREETS_NONE)
@@ -147,3 +166,18 @@ def test_a_matter_of_several_callers_says_how_many_came_in_its_days_and_stands_o
     found = find_matters(signals({"signal_id": "a", "kind": "cluster", "level": "incident", "incident_id": "i1", "rule": "several", "observed": 4.0, "expected": None,
                                   "p_value": None, "window": 7}), members(a=IDS), records(IDS, incident_id=lambda r: "i1"), STREETS_NONE)
     assert (only(found)["observed"], only(found)["window"], found.records.height) == (4.0, 7, 10)
+
+
+def test_a_slow_rise_stands_beside_what_a_rule_says_and_behind_a_surge():
+    slow = {"signal_id": "slow:a", "kind": "slow_rise", "window": 84, "observed": 10.0}
+    rule = {"signal_id": "sentinel:r01", "kind": "sentinel", "level": "record", "p_value": None, "rule": "lift", "window": 1}
+    apart = find_matters(signals(slow, rule), members(**{"slow:a": IDS, "sentinel:r01": IDS[1:2]}), records(IDS), STREETS_NONE).matters
+    assert sorted(apart.select("kind", "subject", "fine_place").rows()) == [("sentinel", "record", "S1"), ("slow_rise", "fine", "S1")]
+    behind = find_matters(signals(slow, {"signal_id": "a"}), members(**{"slow:a": IDS, "a": IDS[:6]}), records(IDS), STREETS_NONE)
+    assert (only(behind)["kind"], only(behind)["window"], only(behind)["signals"]) == ("surge", 2, ["a", "slow:a"])
+
+
+def test_inquiries_about_one_respondent_are_the_respondents_matter():
+    asked = {"signal_id": "respondent:gym", "kind": "inquiry_rise", "level": "respondent", "respondent_key": "gym", "observed": 10.0}
+    found = find_matters(signals(asked), members(**{"respondent:gym": IDS}), records(IDS, respondent_key=lambda r: "gym"), STREETS_NONE)
+    assert (only(found)["kind"], only(found)["subject"], only(found)["respondent_key"]) == ("inquiry_rise", "respondent", "gym")

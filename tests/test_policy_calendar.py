@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.calendar import REGIONS, add_workdays, day_kind, day_kinds, holidays, is_workday, region_of
+from policy.calendar import REGIONS, add_workdays, day_kind, day_kinds, holidays, is_workday, region_of, workdays_until
 
 #: The notice: first and last day off, and the weekend days that are worked for it.
 NOTICE_2026 = [
@@ -105,3 +105,9 @@ def test_the_region_follows_the_time_zone_and_an_unknown_one_is_refused():
     assert [region_of(z) for z in ("Asia/Shanghai", "America/New_York", "Europe/Zurich")] == ["cn", "us_ny", "none"]
     with pytest.raises(ValueError, match="atlantis"):
         day_kind(date(2026, 1, 1), "atlantis")
+
+
+def test_working_days_until_a_day_are_those_after_today():
+    friday, monday = date(2026, 6, 5), date(2026, 6, 8)
+    assert (workdays_until(friday, monday), workdays_until(friday, friday), workdays_until(friday, date(2026, 6, 7))) == (1, 0, 0)
+    assert workdays_until(monday, friday) == -1 and workdays_until(date(2026, 9, 30), add_workdays(date(2026, 9, 30), 7)) == 7

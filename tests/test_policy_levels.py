@@ -24,6 +24,18 @@ ROWS = [r for r in load("levels.yaml")["levels"] if r.get("kind") != ["never"]]
     ({"kind": "surge", "n_records": 20, "n_callers": 15, "ratio": 2.0, "n_streets": 2}, ("yellow", "yellow_growing")),
     ({"kind": "surge", "n_records": 10, "n_callers": 10, "ratio": 1.5}, ("yellow", "yellow_many")),
     ({"kind": "incident", "n_records": 3, "n_callers": 3, "ratio": 1.2}, ("blue", "blue_rest")),
+    # Certainty: the same figures, and how much of a list down to here would be chance.
+    ({"kind": "surge", "safety_critical": True, "n_records": 12, "n_callers": 10, "ratio": 3.0, "q_value": 0.05}, ("red", "red_safety")),
+    ({"kind": "surge", "safety_critical": True, "n_records": 12, "n_callers": 10, "ratio": 3.0, "q_value": 0.06}, ("orange", "orange_safety")),
+    ({"kind": "surge", "n_records": 60, "n_callers": 30, "ratio": 5.0, "q_value": 0.01}, ("red", "red_mass")),
+    ({"kind": "surge", "n_records": 60, "n_callers": 30, "ratio": 5.0, "q_value": 0.02}, ("orange", "orange_steep")),
+    ({"kind": "surge", "n_records": 60, "n_callers": 30, "ratio": 5.0, "q_value": 0.06}, ("yellow", "yellow_growing")),
+    ({"kind": "surge", "n_records": 20, "n_callers": 15, "ratio": 2.0, "n_streets": 3, "q_value": 0.05}, ("orange", "orange_wide")),
+    ({"kind": "surge", "n_records": 20, "n_callers": 15, "ratio": 2.0, "n_streets": 3, "q_value": 0.2}, ("yellow", "yellow_growing")),
+    ({"kind": "surge", "n_records": 10, "n_callers": 10, "ratio": 1.5, "q_value": 0.2}, ("yellow", "yellow_many")),
+    ({"kind": "surge", "n_records": 60, "n_callers": 30, "ratio": 5.0, "q_value": 0.21}, ("blue", "blue_rest")),
+    # What one record is enough for is not made milder by any figure of chance.
+    ({"kind": "sentinel", "severity": "red", "q_value": 0.9}, ("red", "red_danger")),
 ])
 def test_each_row_speaks_where_its_conditions_hold(asked, expected):
     assert level(**asked) == expected
@@ -46,12 +58,13 @@ def test_a_first_appearance_has_no_ratio_and_passes_for_steep():
 
 
 @given(st.sampled_from(["surge", "incident", "cluster", "sentinel"]), st.booleans(), st.integers(2, 60), st.integers(2, 60), st.floats(0, 10), st.integers(1, 6),
-       st.sampled_from([None, "red", "orange", "yellow"]), st.integers(0, 40), st.floats(0, 5), st.integers(0, 3))
-def test_more_callers_a_steeper_rise_or_more_streets_never_make_it_milder(kind, safety, records, callers, ratio, streets, severity, more, steeper, wider):
-    def rank_of(callers, ratio, streets, safety=safety):
-        return rank(level(kind, safety_critical=safety, n_records=records + more, n_callers=callers, ratio=ratio, n_streets=streets, severity=severity).level)
+       st.sampled_from([None, "red", "orange", "yellow"]), st.integers(0, 40), st.floats(0, 5), st.integers(0, 3), st.floats(0, 1), st.floats(0, 1))
+def test_more_callers_a_steeper_rise_more_streets_or_more_certainty_never_make_it_milder(kind, safety, records, callers, ratio, streets, severity, more, steeper, wider, q, surer):
+    def rank_of(callers, ratio, streets, safety=safety, q=q):
+        return rank(level(kind, safety_critical=safety, n_records=records + more, n_callers=callers, ratio=ratio, n_streets=streets, severity=severity, q_value=q).level)
 
-    assert rank_of(callers + more, ratio + steeper, streets + wider) <= rank_of(callers, ratio, streets)
+    assert rank_of(callers + more, ratio + steeper, streets + wider, q=q * surer) <= rank_of(callers, ratio, streets)
+    assert rank_of(callers, ratio, streets, q=None) <= rank_of(callers, ratio, streets)
     assert rank_of(callers, ratio, streets, True) <= rank_of(callers, ratio, streets, False)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from policy import taxonomy
 from policy.dated import load
 from policy.packs import covering, in_force, law_for, packs
-from policy.routing import Route, route
+from policy.routing import WHYS, Route, route
 from policy.units import Units, units
 
 DAY = date(2026, 6, 1)
@@ -38,6 +38,15 @@ def test_from_three_stations_on_the_section_leads_and_all_stations_help():
 @pytest.mark.parametrize("streets", [None, [], "", [None], "999999999"])
 def test_without_a_known_street_the_section_leads(streets):
     assert route("price.unmarked", streets, "tongzhou", DAY).lead_unit == "SEC-PRICE"
+
+
+def test_every_helper_has_a_duty_that_calls_it_and_of_many_stations_only_those_with_most_records_are_named():
+    wide = route("price.unmarked", TABLE.street_codes(), "tongzhou", DAY)
+    assert list(wide.co_units) == [TABLE.station_for(s, DAY) for s in TABLE.street_codes()[:TABLE.co_stations_at_most]] and set(wide.whys) == {"station"}
+    ill = route("food.poisoning", LIYUAN, "tongzhou", DAY, ("DEP-HEALTH", "DEP-POLICE", "SEC-CATER"))
+    assert dict(zip(ill.co_units, ill.whys)) == {"ST-006": "station", "DEP-HEALTH": "partner", "DEP-POLICE": "rule"} and ill.lead_unit == "SEC-CATER"
+    assert dict(zip((theirs := route("env.noise_social", LIYUAN, "tongzhou", DAY)).co_units, theirs.whys))["SEC-DISPATCH"] == "dispatch"
+    assert dict(zip((own := route("price.unmarked", LIYUAN, "tongzhou", DAY)).co_units, own.whys)) == {"SEC-PRICE": "section"}
 
 
 def test_a_section_leads_its_own_matters_and_the_station_on_the_ground_knows():
@@ -76,6 +85,7 @@ def test_every_route_names_units_that_exist_once_each_and_the_lead_not_among_the
     got = route(code, streets, "tongzhou", DAY)
     named = [got.lead_unit, *got.co_units]
     assert len(set(named)) == len(named) and all(TABLE.resolve(u, DAY) for u in named)
+    assert len(got.whys) == len(got.co_units) and set(got.whys) <= set(WHYS)
     assert got.lead_name_zh and got.lead_name_en and all(got.co_names_zh) and all(got.co_names_en)
 
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from transforms.matters import OVERLAP
+from transforms.matters import OVERLAP, problem_group
 
 #: A surge in the same cell within these days of the last sign is the same matter.
 QUIET_DAYS = 28
@@ -34,7 +34,7 @@ def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.D
     alive = warnings.filter(~pl.col("status").is_in(["merged"]) & (
         pl.col("closed_on").is_null() | (pl.col("closed_on") >= day - timedelta(days=watch_days))))
     pairs = pl.concat([_by_records(matter_records, alive, warning_records), _by_incident(matters, alive), _by_cell(matters, alive, day)])
-    pairs = pairs.unique()
+    pairs = _related(pairs.unique(), matters, alive)
     split = _split(pairs, matters, matter_records, alive)
     pairs = pairs.join(split, on=["matter", "warning_id"], how="anti")
     pairs = pairs.join(alive.select("warning_id", "raised_on", "status"), on="warning_id").sort(
@@ -46,6 +46,14 @@ def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.D
     merged = rest.sort("warning_id", "into").unique("warning_id", keep="first", maintain_order=True).select("warning_id", "into")
     split = split.join(known, on="matter", how="anti").sort("matter", "warning_id").unique("matter", keep="first", maintain_order=True)
     return Identities(known.select("matter", "warning_id"), merged, split)
+
+
+def _related(pairs: pl.DataFrame, matters: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:
+    """Without those of a sentinel's matter and another about another group of problems: that they share a record or an incident is not enough."""
+    both = pairs.join(matters.select("matter", pl.col("subject").alias("_ours"), problem_group("problem_code").alias("_a")), on="matter").join(
+        alive.select("warning_id", pl.col("subject").alias("_theirs"), problem_group("problem_code").alias("_b")), on="warning_id")
+    one_is_a_record = (pl.col("_ours") == "record") != (pl.col("_theirs") == "record")
+    return both.filter(~one_is_a_record | pl.col("_a").eq_missing(pl.col("_b"))).select(pairs.columns)
 
 
 def _split(pairs: pl.DataFrame, matters: pl.DataFrame, matter_records: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 SIGNAL: dict[str, Any] = {
     "signal_id": pl.String,       # permanent name, e.g. a series id or "sentinel:<record_id>"
-    "kind": pl.String,            # surge, incident, sentinel, cluster
+    "kind": pl.String,            # surge, incident, slow_rise, inquiry_rise, sentinel, cluster
     "level": pl.String,           # fine, coarse, respondent, incident, record
     "problem_code": pl.String,
     "fine_place": pl.String,
@@ -40,6 +40,8 @@ OVERLAP = 0.5
 #: Two problems rising over a whole place are one shock where their excess lies in the same streets (Pearson's r).
 SHOCK_CORRELATION = 0.5
 SHOCK_STREETS = 4
+#: Quieter signs: where a surge or a growing incident tells of the matter, they only stand beside it.
+QUIET = ("slow_rise", "inquiry_rise")
 #: An incident or respondent explains nothing with fewer records than this.
 LEAST = 3
 
@@ -92,12 +94,35 @@ def components(signals: pl.DataFrame, members: pl.DataFrame, links: list[tuple[s
     shared = (pairs.group_by("signal_id", "signal_id_b").len("both")
               .join(size, on="signal_id").join(size.rename({"signal_id": "signal_id_b", "size": "size_b"}), on="signal_id_b")
               .filter(pl.col("both") >= OVERLAP * pl.min_horizontal("size", "size_b")))
+    shared = shared.join(_strangers(signals, members, size), on=["signal_id", "signal_id_b"], how="anti")
     edges = [(index[a], index[b]) for a, b in shared.select("signal_id", "signal_id_b").iter_rows()]
     edges += [(index[a], index[b]) for a, b in links]
     row, col = (np.array([e[k] for e in edges], int) for k in (0, 1))
     label = connected_components(coo_matrix((np.ones(len(edges)), (row, col)), shape=(n, n)), directed=False)[1]
     return pl.DataFrame({"signal_id": names, "_label": label.astype(np.int32)}, schema={"signal_id": pl.String, "_label": pl.Int32}) \
         .with_columns((pl.col("_label").rank("dense") - 1).cast(pl.Int32).alias("matter")).drop("_label")
+
+
+def problem_group(code: str) -> pl.Expr:
+    """The first level of a problem's code: `food` of `food.poisoning`; a source's category and a found problem are their own."""
+    return pl.col(code).str.split(".").list.first()
+
+
+def _strangers(signals: pl.DataFrame, members: pl.DataFrame, size: pl.DataFrame) -> pl.DataFrame:
+    """(signal_id, signal_id_b), both ways round, of sentinels and signals that share a record and yet are not one matter: a record among many about
+    another group of problems, in which a sentinel heard a danger, is a matter of its own, not the many's; and what a rule says of a few records is
+    told beside a slow rise, not within it."""
+    about = signals.select("signal_id", "kind", problem_group("problem_code").alias("_group"), "problem_code")
+    danger = about.filter(pl.col("kind") == "sentinel")
+    others = about.filter(pl.col("kind") != "sentinel")
+    inside = members.join(danger, on="signal_id").join(members.join(others, on="signal_id"), on="record_id", suffix="_b")
+    inside = inside.filter(pl.col("_group").ne_missing(pl.col("_group_b")))
+    heard = inside.group_by("problem_code", "signal_id_b").agg(pl.col("record_id").n_unique().alias("_heard"))
+    apart = inside.join(heard, on=["problem_code", "signal_id_b"]).join(size.rename({"signal_id": "signal_id_b"}), on="signal_id_b").filter(
+        pl.col("_heard") < OVERLAP * pl.col("size")).select("signal_id", "signal_id_b")
+    rules, quiet = (signals.filter(pl.col("kind").is_in(kinds)).select("signal_id") for kinds in (("sentinel", "cluster"), QUIET))
+    apart = pl.concat([apart, rules.join(quiet, how="cross", suffix="_b")]).unique()
+    return pl.concat([apart, apart.select(pl.col("signal_id_b").alias("signal_id"), pl.col("signal_id").alias("signal_id_b"))])
 
 
 def _fine_siblings(signals: pl.DataFrame) -> list[tuple[str, str]]:
@@ -175,6 +200,7 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
     """The matter's row without its number, and the ids of its records."""
     surges = group.filter(pl.col("kind") == "surge").with_columns((pl.col("observed") - pl.col("expected")).alias("excess"))
     surges = surges.sort("excess", "signal_id", descending=[True, False])
+    quiet = group.filter(pl.col("kind").is_in(QUIET)).sort("p_value", "signal_id")
     grown = group.filter(pl.col("kind") == "incident").sort("observed", "signal_id", descending=[True, False])
     by_rule = group.filter(pl.col("kind").is_in(["sentinel", "cluster"])).sort(pl.col("kind") == "cluster", "signal_id")
     base = {"signals": group["signal_id"].to_list(), "rule": by_rule["rule"][0] if by_rule.height else None, "streets": [],
@@ -190,6 +216,8 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
         return _of_place(base, surges, members, streets)
     if grown.height:
         return _of_incident(base, group, grown, surges, behind, records, grown["incident_id"][0])
+    if quiet.height:
+        return _of_quiet(base, quiet, members, behind, records)
     lead = by_rule.row(0, named=True)
     ids = _of_signals(group, members)
     kind = "sentinel" if "sentinel" in by_rule["kind"].to_list() else "cluster"
@@ -232,6 +260,17 @@ def _of_respondent(base, surges, behind, records, respondent) -> tuple[dict, lis
             "streets": own["fine_place"].drop_nulls().unique().sort().to_list(),
             "observed": float(own.height), "expected": lead["expected"], "window": lead["window"],
             "p_value": surges["p_value"].min()}, ids
+
+
+def _of_quiet(base, quiet, members, behind, records) -> tuple[dict, list[str]]:
+    """A cell that rises slowly, or a respondent that is asked about: the surest of the signs, whatever the records are."""
+    lead = quiet.row(0, named=True)
+    same = {"observed": lead["observed"], "expected": lead["expected"], "p_value": lead["p_value"], "window": lead["window"], "kind": lead["kind"]}
+    if lead["level"] == "respondent":
+        row, ids = _of_respondent(base, quiet, behind, records, lead["respondent_key"])
+        return {**row, **same}, ids
+    row, ids = _of_place({**base}, quiet.head(1), members, pl.DataFrame())
+    return {**row, **same}, ids
 
 
 def _of_place(base, surges, members, streets) -> tuple[dict, list[str]]:

@@ -34,6 +34,7 @@ class Played:
     series: pl.DataFrame
     notices: pl.DataFrame
     why: dict[date, str]
+    cards: dict[str, dict[str, Any]]
 
 
 def nights_of(nights: str, lang: str) -> list[date]:
@@ -129,6 +130,7 @@ def _own_house(home: Path, lang: str) -> Iterator[None]:
 
 
 def _left(days: list[date], why: dict[date, str]) -> Played:
+    from flows.card import cards_of
     from flows.running import House
 
     house = House.open()
@@ -141,7 +143,7 @@ def _left(days: list[date], why: dict[date, str]) -> Played:
         runs = read("select * from v_runs where kind = 'nightly' order by run_date, as_of, run_id")
         series = read("select * from v_series order by series_id, date")
         notices = read("select * from v_notices where raised_on between :a and :b order by raised_on, notice_id", a=first, b=last)
-        return Played(runs, warnings, records, series, notices, why)
+        return Played(runs, warnings, records, series, notices, why, cards_of(house.warehouse, warnings["warning_id"], runs["as_of"].max()))  # type: ignore[arg-type]
     finally:
         house.warehouse.close()
 
@@ -157,12 +159,12 @@ def _tell(city: City, played: Played, days: list[date], output: Path, lang: str)
     console = _console()
     console.print(_nights_table(played, lang))
     header = {"run_date": days[-1], "as_of": played.runs["as_of"].max(), "expected_false_alarms": expected}
-    console.print(export(played.warnings, "table", None, lang, header, played.records), markup=False, highlight=False)
+    console.print(export(played.warnings, "table", None, lang, header, played.records, cards=played.cards), markup=False, highlight=False)
     console.print(sheet.table(lang))
     for line in sheet.sentences(lang):
         tell(line)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(warning_page(played.warnings, played.records, played.series, played.runs, lang, sheet, played.notices, header), encoding="utf-8")
+    output.write_text(warning_page(played.warnings, played.records, played.series, played.runs, lang, sheet, played.notices, header, cards=played.cards, translate=True), encoding="utf-8")
     tell(say("demo.page", lang, path=output.absolute()))
     return EXIT["failed"] if _broke(played, sheet, days) else 0
 
