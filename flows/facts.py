@@ -21,7 +21,7 @@ from transforms.hard import marked, matters
 REPEAT_DAYS = 90
 _COLUMNS = ("record_id", "source_id", "created_at", "local_date", "channel", "record_type", "status", "outcome", "responded", "solved", "satisfied", "callback_at",
             "dispatched_at", "signed_at", "first_reply_at", "closed_at", "due_at", "amount_claimed", "amount_recovered", "repeat_of", "caller_flags", "caller_key",
-            "lead_unit", "co_units", "object_category", "respondent_name", "street", "district", "reply", "title", "returned_unit", "persons_affected")
+            "lead_unit", "co_units", "object_category", "respondent_name", "street", "district", "reply", "title", "returned_unit", "persons_affected", "community", "address_masked")
 _WORKED = ("record_id", "problem_code", "problem_name", "incident_id", "fine_place", "coarse_place")
 #: What figures are broken down by, and the column that says it: of records, and of warnings.
 BY = {"street": "street", "district": "district", "unit": "lead_unit", "problem": "problem_code", "group": "group", "focus": "focus", "respondent": "respondent_name", "product": "object_category", "channel": "channel",

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from flows.facts import known_as_of
 from flows.figures import FIGURES, Facts, NoScheme, columns_of, figures, names_of, scheme_of
@@ -74,7 +74,7 @@ def _print(told: pl.DataFrame, facts: Facts, name: str, by: str | None, scheme: 
     said = [words(row, keys, lang) for row in rows.head(top + n_periods).iter_rows(named=True)]
     # A column that says nothing of any row is left out: a screen is narrow.
     columns = [c for c in COLUMNS if c == "key" or (any(w[c] not in ("", "—", "0") for w in said) and (c != "period" or n_periods > 1))]
-    table = Table(*(say(f"metrics.col.{c}", lang) for c in columns))
+    table = Table(*(Column(say(f"metrics.col.{c}", lang), overflow="fold") for c in columns))
     for row in said:
         table.add_row(*(row[c] for c in columns))
     console.print(table)

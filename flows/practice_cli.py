@@ -14,6 +14,7 @@ PeriodKind = Literal["day", "week", "tenday", "month", "month_19", "quarter", "h
 
 
 review = App(name="review", help="The periodic sheets 日调度, 周会商, 旬复盘, 月点评 (weisu review month), and what they decide.")
+ledger = App(name="ledger", help="清单台账: things at risk, what happened to them, and which to inspect next.")
 drive = App(name="drive", help="专项检查 and 每月一题: what is planned and what was found.")
 Period = Literal["day", "week", "tenday", "month", "half"]
 AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as known: an ISO moment; the last run's records and all that people did by default.")]
@@ -23,7 +24,7 @@ def register(app: App) -> None:
     """Puts the commands on the command line."""
     for command in (metrics, causes, themes, cases, effect):
         app.command(command)
-    for group in (review, drive):
+    for group in (review, drive, ledger):
         app.command(group)
 
 
@@ -247,3 +248,48 @@ def list_all(*, lang: Lang = None) -> int:
     """All special inspections and themes."""
     from flows.drives import list_drives
     return list_drives(_settings(lang))
+
+
+@ledger.command
+def load(kind: str, file: Path, /, *, date: Day = None, accept: str | None = None) -> int:
+    """Takes a ledger's file in force from --date (today) on; items that vanish hold it.
+
+    Parameters
+    ----------
+    kind: lifts, prepaid, markets: a ledger of policy/data/ledgers.yaml.
+    file: The list, as it is exported.
+    accept: Why items that vanished are gone.
+    """
+    from flows.ledgers import load_ledger
+    return load_ledger(_settings(), kind, file, date, accept)
+
+
+@ledger.command
+def show(kind: str, /, *, date: Day = None, top: int = 20, overdue: Annotated[bool, Parameter(negative="")] = False, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """The items to inspect next, by risk, with the marks that make it.
+
+    Parameters
+    ----------
+    kind: The ledger.
+    top: So many at most.
+    overdue: Only those with an overdue check.
+    format: How it is shown.
+    """
+    from flows.ledgers import show_ledger
+    return show_ledger(_settings(lang), kind, date, top, overdue, format)
+
+
+@ledger.command
+def event(kind: str, item: str, what: Literal["inspected", "maintained", "fault", "disclosed", "confirmed"], /, *, date: Day = None, note: str | None = None, by: str | None = None) -> int:
+    """Notes what happened to an item.
+
+    Parameters
+    ----------
+    kind: The ledger.
+    item: Its id there.
+    what: A visit, a service, a fault, its posting (公示), the residents' signature.
+    note: In words.
+    by: Who notes it (a post).
+    """
+    from flows.ledgers import note_event
+    return note_event(_settings(), kind, item, what, date, note, by)

@@ -87,7 +87,7 @@ def _screen(sheet: Sheet, lang: str) -> str:
     import shutil
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     out = io.StringIO()
     console = Console(file=out, highlight=False, width=max(shutil.get_terminal_size((120, 40)).columns, 100))
@@ -103,7 +103,7 @@ def _screen(sheet: Sheet, lang: str) -> str:
         if not rows:
             console.print(say("review.nothing", lang), markup=False)
             continue
-        table = Table(*columns)
+        table = Table(*(Column(c, overflow="fold") for c in columns))
         for r in rows:
             table.add_row(*r)
         console.print(table, markup=False)

@@ -8,12 +8,15 @@ from flows.causes import caused, sentences
 from flows.drives import measure, theme_of
 from flows.drives import sentences as effect_words
 from flows.figures import columns_of, figures, names_of, scheme_of
+from flows.ledgers import in_force, ranked
+from flows.ledgers import words as item_words
 from flows.metrics import title_of, words
 from flows.proposals import case_line
 from flows.sheet import Known, Section, behind, frame, local
 from policy import taxonomy
 from policy.catalogue import say
 from policy.hard import frequent, marks
+from policy.ledgers import ledgers
 from policy.metrics import SCORE, metric
 from transforms.causes import by_chance
 from transforms.privacy import mask_respondent
@@ -314,3 +317,21 @@ def drives_part(known: Known) -> Section:
         rows.append({"drive_id": d["drive_id"], "what": effect_words(told, known.lang)[0], "result": " ".join(effect_words(told, known.lang)[1:])})
         ids.append({"row": len(rows), "record_id": sorted(set().union(*told.again.values()))})
     return Section("drives", frame(rows, {"drive_id": _TEXT, "what": _TEXT, "result": _TEXT}), _ids(ids))
+
+
+def ledgers_part(known: Known, top: int = TOP) -> Section:
+    """清单台账: of each ledger the items to inspect next, with their marks and, of overdue checks, the ground."""
+    rows, ids, notes = [], [], []
+    for name, ledger in ledgers().items():
+        if in_force(known.house, name, known.day).is_empty():
+            continue
+        found = ranked(known.house, ledger, known.day, known.as_of, known.asked)
+        checks = [r.id for r in ledger.rules(known.day) if r.check]
+        late = found.filter(pl.col("marks").list.set_intersection(pl.lit(checks, pl.List(pl.String))).list.len() > 0).height
+        notes.append(say("ledger.title", known.lang, name=ledger.name(known.lang), n=found.height, late=late, day=known.day))
+        for r in found.filter(pl.col("score") > 0).head(top).iter_rows(named=True):
+            rows.append({"what": ledger.name(known.lang), "item": r["item_id"], "place": r["place"], "street": r["street"], "score": r["score"], "n": r["n_records"],
+                         "why": item_words(r, ledger, known.day, known.lang)})
+            ids.append({"row": len(rows), "record_id": r["record_ids"]})
+    columns = {"what": _TEXT, "item": _TEXT, "place": _TEXT, "street": _TEXT, "score": pl.Int64, "n": pl.Int64, "why": _TEXT}
+    return Section("ledgers", frame(rows, columns), _ids(ids), tuple(notes))

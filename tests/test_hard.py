@@ -1,34 +1,44 @@
-"""Hard matters: the rules mark what they say, by hand-worked matters."""
-from datetime import date
+"""What makes a matter hard: each mark by itself, at its threshold and just below it."""
+from datetime import date, timedelta
 
 import polars as pl
+import pytest
 
 from policy.hard import marks
+from tests.practice_house import records
 from transforms.hard import marked, matters
 
 DAY = date(2026, 6, 30)
-TYPES = {"co_units": pl.List(pl.String), "local_date": pl.Date, "solved": pl.Boolean, "reopened": pl.Boolean, "repeated": pl.Boolean,
-         "amount_claimed": pl.Float64, "persons_affected": pl.Int64}
 
 
-def record(record_id, **given):
-    base = {"record_id": record_id, "incident_id": None, "local_date": date(2026, 6, 20), "status": "open", "lead_unit": "ST-001", "co_units": None,
-            "returned_unit": None, "reopened": False, "repeated": False, "solved": None, "amount_claimed": None, "persons_affected": None,
-            "problem_code": "p", "problem_name": "P", "street": "S", "respondent_name": None, "title": "T"}
-    return {**base, **given}
+def marks_of(*rows):
+    frame = records([{"incident_id": "I", "day": DAY, **r} for r in rows]).with_columns(
+        pl.Series("reopened", [r.get("reopened", False) for r in rows]), pl.Series("repeated", [r.get("repeated", False) for r in rows]), pl.lit(None, pl.String).alias("problem_name"))
+    found = marked(matters(frame, DAY), [(m.id, m.when) for m in marks(DAY)])
+    return found.row(0, named=True)["marks"]
 
 
-def told(*records):
-    frame = pl.DataFrame(records, schema={c: TYPES.get(c, pl.String) for c in records[0]})
-    return dict(marked(matters(frame, DAY), [(m.id, m.when) for m in marks(DAY)]).select("matter", "marks").iter_rows())
+@pytest.mark.parametrize(("mark", "meets", "misses"), [
+    ("long", [{"day": DAY - timedelta(days=30)}], [{"day": DAY - timedelta(days=29)}]),
+    ("long", [{"day": DAY - timedelta(days=90)}], [{"day": DAY - timedelta(days=90), "status": "closed"}]),
+    ("fields", [{"lead_unit": "甲所", "returned_unit": "乙科"}], [{"lead_unit": "甲所"}, {"lead_unit": "乙所"}]),
+    ("fields", [{"lead_unit": "甲所", "co_units": ["乙科"]}], [{"lead_unit": "甲所", "co_units": ["甲所"]}]),
+    ("reopened", [{"reopened": True}], [{}]), ("repeated", [{"repeated": True}] * 3, [{"repeated": True}] * 2),
+    ("unsolved", [{"solved": False}, {"solved": False}, {"solved": True}], [{"solved": False}, {"solved": True}, {"solved": True}]),
+    ("unsolved", [{"solved": False}] * 3, [{"solved": False}] * 2),
+    ("people", [{"persons_affected": 6}, {"persons_affected": 4}], [{"persons_affected": 9}])])
+def test_a_mark_is_met_at_its_threshold_and_not_below(mark, meets, misses):
+    assert mark in marks_of(*meets) and mark not in marks_of(*misses)
 
 
-def test_the_stations_of_a_matters_streets_are_one_field_and_a_second_department_is_another():
-    streets = [record("a", incident_id="i"), record("b", incident_id="i", lead_unit="ST-002"), record("c", incident_id="i", lead_unit="ST-003")]
-    assert told(*streets, record("d", co_units=["EXT-1"]), record("e", returned_unit="ST-009")) == {"i": [], "d": ["fields"], "e": ["fields"]}
+def test_amounts_of_one_matter_add_up_and_matters_are_told_apart():
+    from decimal import Decimal
+    assert "amount" in marks_of({"amount_claimed": Decimal("30000")}, {"amount_claimed": Decimal("20000")}) and "amount" not in marks_of({"amount_claimed": Decimal("49999.99")})
+    alone = records([{"day": DAY, "incident_id": i} for i in ("A", "A", None, None)]).with_columns(
+        pl.lit(False).alias("reopened"), pl.lit(False).alias("repeated"), pl.lit(None, pl.String).alias("problem_name"))
+    assert sorted(matters(alone, DAY)["n_records"].to_list()) == [1, 1, 2]
 
 
-def test_long_open_reopened_and_dear_matters_are_marked_and_closed_ones_are_not_long():
-    old = date(2026, 5, 1)
-    assert told(record("a", local_date=old), record("b", local_date=old, status="closed"), record("c", reopened=True), record("d", amount_claimed=50_000.0)) == {
-        "a": ["long"], "b": [], "c": ["reopened"], "d": ["amount"]}
+def test_the_rules_are_dated():
+    assert marks(date(2021, 9, 23)) == [] and len(marks(date(2021, 9, 24))) == 7
+    assert marked(matters(records([{"day": DAY}]).with_columns(pl.lit(False).alias("reopened"), pl.lit(False).alias("repeated"), pl.lit(None, pl.String).alias("problem_name")), DAY), [])["marks"].to_list() == [[]]

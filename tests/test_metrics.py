@@ -191,3 +191,23 @@ def test_the_command_prints_formula_source_and_as_of_and_refuses_what_there_is_n
     assert weisu(["metrics", "no_such"]) == 2 and "solved_rate" in capsys.readouterr().err
     assert weisu(["metrics", "solved_rate", "--by", "colour"]) == 2 and "street" in capsys.readouterr().err
     assert weisu(["metrics", "score"]) == 2 and "example_10_40_50" in capsys.readouterr().err
+
+
+def test_warnings_are_counted_by_what_staff_found_and_by_how_early_they_were(tmp_path):
+    from tests.lake_rows import warning, write
+    rows = [warning(f"w{n}", status=s, verdict=v, kind=k, level=level, owner=o, closed_at=LATE if v else None, closed_on=D if v else None) for n, (s, v, k, level, o) in enumerate([
+        ("closed", "confirmed", "surge", "red", "LDR"), ("closed", "partly", "surge", "red", None), ("closed", "unfounded", "incident", "blue", None), ("new", None, "incident", "blue", None),
+        ("merged", None, "surge", "red", None)])]
+    lead = [{"metric": m, "period_start": date(2026, 6, 2), "period_end": D, "grain": "warning", "key": f"w{n}", "value": float(v), "as_of": LATE}
+            for n, days in enumerate((2, 4, 9, 1)) for m, v in (("days_of_lead", days), ("records_before_warning", 3))]
+    house = house_with(tmp_path / "h", records([{"day": D}]), LATE, writes=[write("warning", pl.DataFrame(rows, infer_schema_length=None)), write("metric", lead)])
+    facts = Facts.of(house, [JUNE], LATE)
+    one = lambda name, by=None: figures(facts, name, [JUNE], by)
+    precision = one("warning_precision", "kind")
+    assert [(r["key"], r["numerator"], r["denominator"]) for r in precision.iter_rows(named=True)] == [("", 1.5, 3), ("incident", 0, 1), ("surge", 1.5, 2)]
+    assert precision["waiting"][0] == 1 and one("warnings")["value"].to_list() == [4] and one("warning_lead")["value"].to_list() == [3] and one("records_before_warning")["value"].to_list() == [3]
+    owned = one("owned_share").row(0, named=True)
+    assert (owned["numerator"], owned["denominator"]) == (1, 2)
+    early = Facts.of(house, [JUNE], moment(date(2026, 6, 20)))          # verdicts given later are not known yet
+    assert figures(early, "warning_precision", [JUNE])["denominator"].to_list() == [0]
+    house.warehouse.close()

@@ -36,4 +36,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "v_consultations": ("consultation_id", "held_on", "known_at", "subject", "participants", "conclusion", "noted_by"),
     "v_drives": ("drive_id", "kind", "level", "title", "problem_code", "streets", "first_day", "last_day", "units", "measures", "target", "origin", "known_at", "noted_by",
                  "n_inspected", "n_found", "n_cases", "result", "result_at", "result_by"),
+    "v_ledger_items": ("ledger", "item_id", "valid_from", "valid_to", "place", "street", "used_since", "user_unit", "maintainer", "inspection_due", "last_inspected", "last_maintained",
+                       "faults", "risk_grade", "amount", "filed", "stopped", "known_at"),
+    "v_ledger_events": ("event_id", "ledger", "item_id", "kind", "day", "note", "known_at", "noted_by"),
 }

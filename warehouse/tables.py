@@ -290,6 +290,22 @@ drive = sa.Table(
     sa.Index(None, "problem_code"),
 )
 
+# 清单台账: things at risk, each version of an item with the days for which it held; what happened to them.
+ledger_item = sa.Table(
+    "ledger_item", metadata, key("ledger"), key("item_id"), key("valid_from", Date),
+    sa.Column("valid_to", Date),                             # the day on which another version, or none, took its place; null: in force
+    sa.Column("place", Text), sa.Column("street", Text), sa.Column("used_since", Date), sa.Column("user_unit", Text), sa.Column("maintainer", Text),
+    sa.Column("inspection_due", Date), sa.Column("last_inspected", Date), sa.Column("last_maintained", Date), sa.Column("faults", Integer),
+    sa.Column("risk_grade", Text), sa.Column("amount", Double), sa.Column("filed", Boolean), sa.Column("stopped", Boolean),
+    sa.Column("known_at", Moment, nullable=False),
+)
+ledger_event = sa.Table(
+    "ledger_event", metadata, key("event_id"),
+    sa.Column("ledger", Text, nullable=False), sa.Column("item_id", Text, nullable=False), sa.Column("kind", Text, nullable=False), sa.Column("day", Date, nullable=False),
+    sa.Column("note", Text), sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
+    sa.Index(None, "ledger", "item_id"),
+)
+
 # ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
 
 replay_warning = sa.Table("replay_warning", metadata, *_warning(key("run_id")))
