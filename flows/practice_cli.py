@@ -22,7 +22,7 @@ AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as know
 
 def register(app: App) -> None:
     """Puts the commands on the command line."""
-    for command in (metrics, causes, themes, cases, effect):
+    for command in (metrics, causes, themes, cases, effect, closure):
         app.command(command)
     for group in (review, drive, ledger):
         app.command(group)
@@ -192,6 +192,19 @@ def effect(drive: str, /, *, as_of: AsOf = None, format: Literal["table", "json"
     from flows.drives import show_effect
     settings = _settings(lang)
     return show_effect(settings, drive, _moment(as_of, settings.lang), format)
+
+
+def closure(*, period: PeriodKind = "month", date: Day = None, per_unit: int = 5, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """Closed records to be looked at again by a person: repeated, unsolved, templated, late …, and a sample by unit.
+
+    Parameters
+    ----------
+    period: The kind of period; the one that holds --date, cut at it.
+    per_unit: So many with a reason and as many by lot, of each unit.
+    format: How it is shown.
+    """
+    from flows.closure import show_closure
+    return show_closure(_settings(lang), period, date, per_unit, format)
 
 
 @drive.command

@@ -42,7 +42,7 @@ PARTS: Mapping[str, tuple[_Part, ...]] = MappingProxyType({
                part.hard_part, lambda k: part.warnings_part(k, "open", _open), part.themes_part, part.consultations_part, part.nights_part),
     "month": (lambda k: part.counted_part(k, "top_five", "focus", "year", 5, moved=True), lambda k: part.counted_part(k, "problems", "problem", "year", moved=True), part.frequent_part,
               lambda k: part.ranking_part(k, "street", RATES, "street_ranking"), lambda k: part.ranking_part(k, "unit", (*RATES, "on_time_closure"), "unit_ranking"),
-              part.failures_part, part.cases_part, part.suspects_part, part.drives_part, part.themes_part, part.ledgers_part, part.verdicts_part, part.hard_part,
+              part.failures_part, part.closure_part, part.cases_part, part.suspects_part, part.drives_part, part.themes_part, part.ledgers_part, part.verdicts_part, part.hard_part,
               lambda k: part.points_part(k, True), part.consultations_part),
 })
 #: The half-year is looked at as a month is.

@@ -5,6 +5,8 @@ from datetime import timedelta
 import polars as pl
 
 from flows.causes import caused, sentences
+from flows.closure import closed_in
+from flows.closure import counts as closure_counts
 from flows.drives import measure, theme_of
 from flows.drives import sentences as effect_words
 from flows.figures import columns_of, figures, names_of, scheme_of
@@ -335,3 +337,11 @@ def ledgers_part(known: Known, top: int = TOP) -> Section:
             ids.append({"row": len(rows), "record_id": r["record_ids"]})
     columns = {"what": _TEXT, "item": _TEXT, "place": _TEXT, "street": _TEXT, "score": pl.Int64, "n": pl.Int64, "why": _TEXT}
     return Section("ledgers", frame(rows, columns), _ids(ids), tuple(notes))
+
+
+def closure_part(known: Known) -> Section:
+    """Closed records that a person should look at again, by reason; reasons, no judgement."""
+    closed = closed_in(known.house, known.period, known.as_of)
+    told = closure_counts(closed)
+    rows = [{"why": say(f"closure.{r['reason']}", known.lang), "n": r["n"], "share": f"{r['n'] / closed.height:.1%}"} for r in told.iter_rows(named=True)]
+    return Section("closure", frame(rows, {"why": _TEXT, "n": pl.Int64, "share": _TEXT}), behind(told), (say("closure.note", known.lang, n=closed.height),))
