@@ -22,7 +22,7 @@ AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as know
 
 def register(app: App) -> None:
     """Puts the commands on the command line."""
-    for command in (metrics, causes, themes, cases, effect, closure):
+    for command in (metrics, causes, themes, cases, effect, closure, forecast):
         app.command(command)
     for group in (review, drive, ledger):
         app.command(group)
@@ -205,6 +205,18 @@ def closure(*, period: PeriodKind = "month", date: Day = None, per_unit: int = 5
     """
     from flows.closure import show_closure
     return show_closure(_settings(lang), period, date, per_unit, format)
+
+
+def forecast(*, date: Day = None, top: int = 15, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """民情月历: how many records the next week and the next four are likely to bring, by problem and street, and who should act now.
+
+    Parameters
+    ----------
+    top: So many problems at most.
+    format: How it is shown.
+    """
+    from flows.outlook import show_forecast
+    return show_forecast(_settings(lang), date, top, format)
 
 
 @drive.command

@@ -13,6 +13,8 @@ from flows.figures import columns_of, figures, names_of, scheme_of
 from flows.ledgers import in_force, ranked
 from flows.ledgers import words as item_words
 from flows.metrics import title_of, words
+from flows.outlook import outlook
+from flows.outlook import words as outlook_words
 from flows.proposals import case_line
 from flows.sheet import Known, Section, behind, frame, local
 from policy import taxonomy
@@ -345,3 +347,11 @@ def closure_part(known: Known) -> Section:
     told = closure_counts(closed)
     rows = [{"why": say(f"closure.{r['reason']}", known.lang), "n": r["n"], "share": f"{r['n'] / closed.height:.1%}"} for r in told.iter_rows(named=True)]
     return Section("closure", frame(rows, {"why": _TEXT, "n": pl.Int64, "share": _TEXT}), behind(told), (say("closure.note", known.lang, n=closed.height),))
+
+
+def outlook_part(known: Known, top: int = TOP) -> Section:
+    """民情月历: what the week and the four weeks after the period are likely to bring, beside the same weeks last year, and who should act now."""
+    told = outlook(known.house, known.day, known.as_of)
+    rows = [outlook_words(known.house, r, known.day, known.lang) for r in told.rows.head(top + 1).iter_rows(named=True)] if told else []
+    columns = dict.fromkeys(("what", "week", "month", "past", "last_year", "where", "who"), _TEXT)
+    return Section("outlook", frame(rows, columns), notes=() if told else (say("outlook.none", known.lang),))
