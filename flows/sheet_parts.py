@@ -16,6 +16,7 @@ from flows.metrics import title_of, words
 from flows.outlook import outlook
 from flows.outlook import words as outlook_words
 from flows.proposals import case_line
+from flows.scores import streaks, whistles_known
 from flows.sheet import Known, Section, behind, frame, local
 from policy import taxonomy
 from policy.catalogue import say
@@ -355,3 +356,20 @@ def outlook_part(known: Known, top: int = TOP) -> Section:
     rows = [outlook_words(known.house, r, known.day, known.lang) for r in told.rows.head(top + 1).iter_rows(named=True)] if told else []
     columns = dict.fromkeys(("what", "week", "month", "past", "last_year", "where", "who"), _TEXT)
     return Section("outlook", frame(rows, columns), notes=() if told else (say("outlook.none", known.lang),))
+
+
+def whistles_part(known: Known) -> Section:
+    """吹哨未报到: whistles that nobody has answered, the oldest first; how many were, and how soon."""
+    told = whistles_known(known.house, known.asked)
+    open_ = told.filter(pl.col("reported_at").is_null())
+    rows = [{"whistle_id": r["whistle_id"], "subject": r["subject"], "asked_by": r["asked_by"], "asked_unit": r["asked_unit"],
+             "hours": round(max((known.as_of - r["known_at"]).total_seconds(), 0) / 3600, 1)} for r in open_.iter_rows(named=True)]
+    columns = {"whistle_id": _TEXT, "subject": _TEXT, "asked_by": _TEXT, "asked_unit": _TEXT, "hours": pl.Float64}
+    median = told.select(pl.col("hours").median()).item()
+    count = say("whistle.count", known.lang, n=told.height, reported=told.height - open_.height, hours="—" if median is None else f"{median:.1f}")
+    return Section("whistles", frame(rows, columns), notes=(count,))
+
+
+def scores_part(known: Known) -> Section:
+    """The assessment's published scores to the period's end, and how many months in a row had full marks."""
+    return Section("scores", frame([{"what": line} for line in streaks(known.house, known.day, known.lang)], {"what": _TEXT}))
