@@ -19,7 +19,7 @@ def near_copies(texts: pl.Series, least: int = 5) -> np.ndarray:
     Figures (dates, amounts, order numbers) are left out before comparing. The groups do not depend on the order of the texts.
     """
     plain = plain_text(texts).str.replace_all(r"\d+", "").str.replace_all(r"\s+", "")
-    unique = plain.unique().filter(plain.unique().str.len_chars() >= 2).sort()
+    unique = plain.filter(plain.str.len_chars() >= 2).unique().sort()
     if unique.is_empty():
         return np.full(texts.len(), -1)
     sketch = _sketches(unique)
