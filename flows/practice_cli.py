@@ -14,6 +14,8 @@ PeriodKind = Literal["day", "week", "tenday", "month", "month_19", "quarter", "h
 
 
 review = App(name="review", help="The periodic sheets 日调度, 周会商, 旬复盘, 月点评 (weisu review month), and what they decide.")
+score = App(name="score", help="The monthly assessment: as it was published, and what it will be.")
+whistle = App(name="whistle", help="吹哨、报到: a station calls a section to a matter.")
 ledger = App(name="ledger", help="清单台账: things at risk, what happened to them, and which to inspect next.")
 drive = App(name="drive", help="专项检查 and 每月一题: what is planned and what was found.")
 Period = Literal["day", "week", "tenday", "month", "half"]
@@ -22,9 +24,9 @@ AsOf = Annotated[str | None, Parameter(name="--as-of", help="What counts as know
 
 def register(app: App) -> None:
     """Puts the commands on the command line."""
-    for command in (metrics, causes, themes, cases, effect):
+    for command in (metrics, causes, themes, cases, effect, closure, forecast):
         app.command(command)
-    for group in (review, drive, ledger):
+    for group in (review, drive, ledger, score, whistle):
         app.command(group)
 
 
@@ -194,6 +196,31 @@ def effect(drive: str, /, *, as_of: AsOf = None, format: Literal["table", "json"
     return show_effect(settings, drive, _moment(as_of, settings.lang), format)
 
 
+def closure(*, period: PeriodKind = "month", date: Day = None, per_unit: int = 5, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """Closed records to be looked at again by a person: repeated, unsolved, templated, late …, and a sample by unit.
+
+    Parameters
+    ----------
+    period: The kind of period; the one that holds --date, cut at it.
+    per_unit: So many with a reason and as many by lot, of each unit.
+    format: How it is shown.
+    """
+    from flows.closure import show_closure
+    return show_closure(_settings(lang), period, date, per_unit, format)
+
+
+def forecast(*, date: Day = None, top: int = 15, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """民情月历: how many records the next week and the next four are likely to bring, by problem and street, and who should act now.
+
+    Parameters
+    ----------
+    top: So many problems at most.
+    format: How it is shown.
+    """
+    from flows.outlook import show_forecast
+    return show_forecast(_settings(lang), date, top, format)
+
+
 @drive.command
 def add(title: str, /, *, problem: str, from_: Annotated[Date, Parameter(name="--from")], to: Date, kind: Literal["inspection", "theme"] = "inspection",
         street: list[str] | None = None, unit: list[str] | None = None, measures: str | None = None, target: float | None = None,
@@ -293,3 +320,69 @@ def event(kind: str, item: str, what: Literal["inspected", "maintained", "fault"
     """
     from flows.ledgers import note_event
     return note_event(_settings(), kind, item, what, date, note, by)
+
+
+@score.command(name="note")
+def note_score(month: Date, /, *, scheme: str, score: float, full: float = 100.0, by: str | None = None) -> int:
+    """Notes a month's score as it was published.
+
+    Parameters
+    ----------
+    month: Any day of the month.
+    scheme: Which assessment.
+    score: The score.
+    full: Full marks.
+    by: Who notes it (a post).
+    """
+    from flows.scores import note_score as keep
+    return keep(_settings(), month, scheme, score, full, by)
+
+
+@score.command(name="list")
+def list_scores(*, lang: Lang = None) -> int:
+    """The published scores, and how many months in a row had full marks."""
+    from flows.scores import show_scores
+    return show_scores(_settings(lang))
+
+
+@score.command(name="simulate")
+def simulate_score(*, scheme: str | None = None, period: PeriodKind = "month", date: Day = None, top: int = 20, format: Literal["table", "json"] = "table", lang: Lang = None) -> int:
+    """What a period's score will be given what is still out, and the records that weigh most.
+
+    Parameters
+    ----------
+    scheme: Which scheme of the registry; the one that is switched on by default.
+    period: The kind of period; the one that holds --date.
+    top: So many records at most.
+    format: How it is shown.
+    """
+    from flows.scores import show_simulated
+    return show_simulated(_settings(lang), period, date, scheme, top, format)
+
+
+@whistle.command(name="blow")
+def blow_whistle(subject: str, /, *, unit: str | None = None, by: str | None = None) -> int:
+    """Calls a section to a matter (吹哨).
+
+    Parameters
+    ----------
+    subject: A warning, record or problem.
+    unit: Whom; without it the problem's own sections are named.
+    by: Who calls (a station).
+    """
+    from flows.scores import blow
+    return blow(_settings(), subject, unit, by)
+
+
+@whistle.command(name="report")
+def report_whistle(number: str, /, *, outcome: str | None = None, by: str | None = None) -> int:
+    """Notes that the section reported for duty (报到).
+
+    Parameters
+    ----------
+    number: The whistle.
+    outcome: What came of it.
+    by: Who says so (a post).
+    """
+    from flows.scores import report
+    return report(_settings(), number, outcome, by)

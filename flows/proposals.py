@@ -42,13 +42,12 @@ class Past:
         return found.head(plan["top"])
 
     def suspects(self) -> pl.DataFrame:
-        """Complaints that point to a case: columns of `transforms.proposals.suspects`, and `law`."""
+        """Complaints that point to a case under a law of market supervision: columns of `transforms.proposals.suspects`, and `law`."""
         plan = rules()["cases"]
         seen = with_factors(self.records.filter(pl.col("local_date") > self.day - timedelta(days=plan["days"])))
         found = suspects(seen, plan["records"], plan["callers"], plan["verified"])
-        packs = {c: law_for(c, self.day, "tongzhou") for c in found["problem_code"].unique().to_list()}
-        return found.with_columns(pl.col("problem_code").replace_strict(packs, default=None, return_dtype=pl.String).alias("law")) if found.height else found.with_columns(
-            pl.lit(None, pl.String).alias("law"))
+        laws = {c: law_for(c, self.day, "tongzhou") for c in found["problem_code"].unique().to_list() if (p := taxonomy.problem(c)) is not None and p.domain == "market"}
+        return found.with_columns(pl.col("problem_code").replace_strict(laws, default=None, return_dtype=pl.String).alias("law")).filter(pl.col("law").is_not_null())
 
 
 def past_of(house: House, day: date) -> Past | None:

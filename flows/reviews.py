@@ -33,17 +33,17 @@ _open = pl.col("status").is_in(OPEN)
 _Part = Callable[[Known], Section]
 PARTS: Mapping[str, tuple[_Part, ...]] = MappingProxyType({
     "day": (lambda k: part.points_part(k, True), lambda k: part.warnings_part(k, "new", _raised(k)),
-            lambda k: part.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), part.hard_part, part.clocks_part,
+            lambda k: part.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), part.hard_part, part.clocks_part, part.whistles_part,
             part.open_loops_part, lambda k: part.counted_part(k, "problems", "problem", "previous"), part.notices_part, part.nights_part),
-    "week": (part.key_work_part, lambda k: part.points_part(k, True), lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
+    "week": (part.key_work_part, part.outlook_part, lambda k: part.points_part(k, True), lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
              lambda k: part.counted_part(k, "streets", "street", "previous"), lambda k: part.warnings_part(k, "new", _raised(k)),
              lambda k: part.warnings_part(k, "open", _open & ~_raised(k)), part.hard_part, part.ledgers_part, part.suspects_part, part.consultations_part, part.notices_part),
     "tenday": (lambda k: part.points_part(k, True), part.verdicts_part, part.frequent_part, lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
                part.hard_part, lambda k: part.warnings_part(k, "open", _open), part.themes_part, part.consultations_part, part.nights_part),
     "month": (lambda k: part.counted_part(k, "top_five", "focus", "year", 5, moved=True), lambda k: part.counted_part(k, "problems", "problem", "year", moved=True), part.frequent_part,
               lambda k: part.ranking_part(k, "street", RATES, "street_ranking"), lambda k: part.ranking_part(k, "unit", (*RATES, "on_time_closure"), "unit_ranking"),
-              part.failures_part, part.cases_part, part.suspects_part, part.drives_part, part.themes_part, part.ledgers_part, part.verdicts_part, part.hard_part,
-              lambda k: part.points_part(k, True), part.consultations_part),
+              part.failures_part, part.closure_part, part.cases_part, part.suspects_part, part.drives_part, part.themes_part, part.ledgers_part, part.verdicts_part, part.hard_part,
+              lambda k: part.points_part(k, True), part.consultations_part, part.scores_part, part.outlook_part),
 })
 #: The half-year is looked at as a month is.
 _LIKE = MappingProxyType({"half": "month"})

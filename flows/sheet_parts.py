@@ -5,13 +5,18 @@ from datetime import timedelta
 import polars as pl
 
 from flows.causes import caused, sentences
+from flows.closure import closed_in
+from flows.closure import counts as closure_counts
 from flows.drives import measure, theme_of
 from flows.drives import sentences as effect_words
 from flows.figures import columns_of, figures, names_of, scheme_of
 from flows.ledgers import in_force, ranked
 from flows.ledgers import words as item_words
 from flows.metrics import title_of, words
+from flows.outlook import outlook, who
+from flows.outlook import words as outlook_words
 from flows.proposals import case_line
+from flows.scores import streaks, whistles_known
 from flows.sheet import Known, Section, behind, frame, local
 from policy import taxonomy
 from policy.catalogue import say
@@ -23,6 +28,8 @@ from transforms.privacy import mask_respondent
 from transforms.proposals import PARTS
 
 TOP = 10
+#: A callback is missing when it has not come so many days after the closing.
+CALLED_BACK_DAYS = 14
 _OVER = ("closed", "withdrawn", "void")
 _TEXT = pl.String
 
@@ -107,15 +114,20 @@ def _ids(rows: list[dict]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"row": pl.Int64, "record_id": pl.List(pl.String)}).explode("record_id", empty_as_null=True).drop_nulls("record_id")
 
 
-def cells_part(known: Known, top: int = TOP) -> Section:
-    """Problem × street: the cells that rose most beyond chance against the period before, a day at a time where lengths differ."""
+def risen(known: Known) -> pl.DataFrame:
+    """Problem × street that rose beyond chance against the period before, a day at a time where lengths differ: problem_code, street, n, n_before, rise, record_id."""
     cell = ["problem_code", "street"]
     n = lambda p, c: known.facts.within("records", p).drop_nulls(cell).group_by(cell).agg(pl.len().cast(pl.Int64).alias(c), *([pl.col("record_id")] if c == "n" else []))
     scale = known.period.days / known.other.days
     both = n(known.period, "n").join(n(known.other, "n_before"), on=cell, how="left").with_columns(pl.col("n_before").fill_null(0), (
         pl.col("n") - pl.col("n_before").fill_null(0) * scale).alias("rise"))
     beyond = pl.col("rise") > 2 * (pl.col("n") + pl.col("n_before") * scale * scale).sqrt()
-    found = both.filter(beyond & (pl.col("n") >= 3)).sort("rise", *cell, descending=[True, False, False]).head(top) if known.facts.has(known.other) else both.clear()
+    return both.filter(beyond & (pl.col("n") >= 3)).sort("rise", *cell, descending=[True, False, False]) if known.facts.has(known.other) else both.clear()
+
+
+def cells_part(known: Known, top: int = TOP) -> Section:
+    """The cells that rose most beyond chance."""
+    found = risen(known).head(top)
     keys = names_of(known.facts, "problem", known.lang)
     rows = [{"what": keys.get(r["problem_code"], r["problem_code"]), "street": r["street"], "n": r["n"], "per_day": round(r["n"] / known.period.days, 2),
              "per_day_before": round(r["n_before"] / known.other.days, 2)} for r in found.iter_rows(named=True)]
@@ -187,17 +199,24 @@ def warnings_part(known: Known, key: str, which: pl.Expr) -> Section:
 
 
 def open_loops_part(known: Known) -> Section:
-    """未闭环 and 派不出: closed without a reply, an outcome or a callback; open without a unit. Counts and the oldest records, record by record."""
+    """未闭环 and 派不出: closed without a reply or an outcome, or a fortnight ago without a callback; open without a unit. Counts and the oldest record of each.
+
+    What no closed record has is not delivered by the source, and said so instead of being counted.
+    """
     closed = pl.col("status") == "closed"
-    kinds = {"no_unit": ~pl.col("status").is_in(_OVER) & pl.col("lead_unit").is_null(), "no_reply": closed & ~pl.col("has_reply"), "no_outcome": closed & pl.col("outcome").is_null(),
-             "no_callback": closed & pl.col("callback_at").is_null()}
-    seen, rows, ids = known.facts.records.filter(pl.col("local_date") <= known.day).sort("local_date", "record_id"), [], []
-    for kind, which in kinds.items():
-        found = seen.filter(which)
-        if found.height:
+    kinds = {"no_unit": (~pl.col("status").is_in(_OVER), pl.col("lead_unit").is_not_null()), "no_reply": (closed, pl.col("has_reply")), "no_outcome": (closed, pl.col("outcome").is_not_null()),
+             "no_callback": (closed & (pl.col("closed_at") <= known.as_of - timedelta(days=CALLED_BACK_DAYS)), pl.col("callback_at").is_not_null())}
+    seen, rows, ids, never = known.facts.records.filter(pl.col("local_date") <= known.day).sort("local_date", "record_id"), [], [], []
+    for kind, (which, has) in kinds.items():
+        asked = seen.filter(which)
+        found = asked.filter(~has)
+        if asked.height and found.height == asked.height and kind != "no_unit":
+            never.append(say(f"review.loop.{kind}", known.lang))
+        elif found.height:
             rows.append({"what": say(f"review.loop.{kind}", known.lang), "n": found.height, "oldest": found["local_date"][0], "record_id": found["record_id"][0]})
             ids.append({"row": len(rows), "record_id": found["record_id"].to_list()})
-    return Section("loops", frame(rows, {"what": _TEXT, "n": pl.Int64, "oldest": pl.Date, "record_id": _TEXT}), _ids(ids))
+    notes = (say("review.loop.never", known.lang, names="、".join(never) if known.lang == "zh" else ", ".join(never)),) if never else ()
+    return Section("loops", frame(rows, {"what": _TEXT, "n": pl.Int64, "oldest": pl.Date, "record_id": _TEXT}), _ids(ids), notes)
 
 
 def points_part(known: Known, done_too: bool) -> Section:
@@ -275,8 +294,9 @@ def key_work_part(known: Known, top: int = TOP) -> Section:
         rows.append({"why": say("review.propose.point", known.lang), "what": r["what"], "unit": r["unit"], "subject": r["point_id"]})
     for r in known.open.filter(pl.col("level").is_in(["red", "orange"]) & pl.col("owner").is_null()).sort("level", "warning_id", descending=[True, False]).iter_rows(named=True):
         rows.append({"why": say("review.propose.unowned", known.lang), "what": r["title"], "unit": r["assigned_to"] or r["lead_unit"], "subject": r["warning_id"]})
-    for r in cells_part(known, 5).rows.iter_rows(named=True):
-        rows.append({"why": say("review.propose.rise", known.lang), "what": f"{r['street']} {r['what']}", "unit": None, "subject": None})
+    for r in risen(known).head(5).iter_rows(named=True):
+        rows.append({"why": say("review.propose.rise", known.lang), "what": f"{r['street']} {taxonomy.name(r['problem_code'], known.lang)}",
+                     "unit": who(known.house, r["problem_code"], [r["street"]], known.day, known.lang), "subject": r["problem_code"]})
     return Section("key_work", frame(rows[:top], {"why": _TEXT, "what": _TEXT, "unit": _TEXT, "subject": _TEXT}), notes=(say("review.propose.note", known.lang),))
 
 
@@ -301,11 +321,12 @@ def themes_part(known: Known) -> Section:
     return Section("themes", shown, behind(found), tuple(say("themes.running", known.lang, title=t) for t in theme_of(known.day, known.drives).values()))
 
 
-def suspects_part(known: Known) -> Section:
+def suspects_part(known: Known, top: int = 15) -> Section:
     """诉转案线索: respondents whose complaints and reports of one problem point to a case; leads, no finding."""
     found = known.past.suspects()
-    rows = [{"what": case_line(r, known.lang)} for r in found.iter_rows(named=True)]
-    return Section("suspects", frame(rows, {"what": _TEXT}), behind(found))
+    shown = found.head(top)
+    rows = [{"what": case_line(r, known.lang)} for r in shown.iter_rows(named=True)]
+    return Section("suspects", frame(rows, {"what": _TEXT}), behind(shown), (say("review.suspects.count", known.lang, n=found.height, shown=shown.height),))
 
 
 def drives_part(known: Known) -> Section:
@@ -335,3 +356,36 @@ def ledgers_part(known: Known, top: int = TOP) -> Section:
             ids.append({"row": len(rows), "record_id": r["record_ids"]})
     columns = {"what": _TEXT, "item": _TEXT, "place": _TEXT, "street": _TEXT, "score": pl.Int64, "n": pl.Int64, "why": _TEXT}
     return Section("ledgers", frame(rows, columns), _ids(ids), tuple(notes))
+
+
+def closure_part(known: Known) -> Section:
+    """Closed records that a person should look at again, by reason; reasons, no judgement."""
+    closed = closed_in(known.house, known.period, known.as_of)
+    told = closure_counts(closed)
+    rows = [{"why": say(f"closure.{r['reason']}", known.lang), "n": r["n"], "share": f"{r['n'] / closed.height:.1%}"} for r in told.iter_rows(named=True)]
+    return Section("closure", frame(rows, {"why": _TEXT, "n": pl.Int64, "share": _TEXT}), behind(told), (say("closure.note", known.lang, n=closed.height),))
+
+
+def outlook_part(known: Known, top: int = TOP) -> Section:
+    """民情月历: what the week and the four weeks after the period are likely to bring, beside the same weeks last year, and who should act now."""
+    told = outlook(known.house, known.day, known.as_of)
+    rows = [outlook_words(known.house, r, known.day, known.lang) for r in told.rows.head(top + 1).iter_rows(named=True)] if told else []
+    columns = dict.fromkeys(("what", "week", "month", "past", "last_year", "where", "who"), _TEXT)
+    return Section("outlook", frame(rows, columns), notes=() if told else (say("outlook.none", known.lang),))
+
+
+def whistles_part(known: Known) -> Section:
+    """吹哨未报到: whistles that nobody has answered, the oldest first; how many were, and how soon."""
+    told = whistles_known(known.house, known.asked)
+    open_ = told.filter(pl.col("reported_at").is_null())
+    rows = [{"whistle_id": r["whistle_id"], "subject": r["subject"], "asked_by": r["asked_by"], "asked_unit": r["asked_unit"],
+             "hours": round(max((known.as_of - r["known_at"]).total_seconds(), 0) / 3600, 1)} for r in open_.iter_rows(named=True)]
+    columns = {"whistle_id": _TEXT, "subject": _TEXT, "asked_by": _TEXT, "asked_unit": _TEXT, "hours": pl.Float64}
+    median = told.select(pl.col("hours").median()).item()
+    count = say("whistle.count", known.lang, n=told.height, reported=told.height - open_.height, hours="—" if median is None else f"{median:.1f}")
+    return Section("whistles", frame(rows, columns), notes=(count,))
+
+
+def scores_part(known: Known) -> Section:
+    """The assessment's published scores to the period's end, and how many months in a row had full marks."""
+    return Section("scores", frame([{"what": line} for line in streaks(known.house, known.day, known.lang)], {"what": _TEXT}))

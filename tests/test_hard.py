@@ -21,7 +21,7 @@ def marks_of(*rows):
 @pytest.mark.parametrize(("mark", "meets", "misses"), [
     ("long", [{"day": DAY - timedelta(days=30)}], [{"day": DAY - timedelta(days=29)}]),
     ("long", [{"day": DAY - timedelta(days=90)}], [{"day": DAY - timedelta(days=90), "status": "closed"}]),
-    ("fields", [{"lead_unit": "甲所", "returned_unit": "乙科"}], [{"lead_unit": "甲所"}, {"lead_unit": "乙所"}]),
+    ("fields", [{"lead_unit": "甲所", "returned_unit": "乙科"}], [{"lead_unit": "甲所"}, {"lead_unit": "丙所"}]),       # two stations of one trade are one field
     ("fields", [{"lead_unit": "甲所", "co_units": ["乙科"]}], [{"lead_unit": "甲所", "co_units": ["甲所"]}]),
     ("reopened", [{"reopened": True}], [{}]), ("repeated", [{"repeated": True}] * 3, [{"repeated": True}] * 2),
     ("unsolved", [{"solved": False}, {"solved": False}, {"solved": True}], [{"solved": False}, {"solved": True}, {"solved": True}]),

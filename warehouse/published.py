@@ -39,4 +39,6 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "v_ledger_items": ("ledger", "item_id", "valid_from", "valid_to", "place", "street", "used_since", "user_unit", "maintainer", "inspection_due", "last_inspected", "last_maintained",
                        "faults", "risk_grade", "amount", "filed", "stopped", "known_at"),
     "v_ledger_events": ("event_id", "ledger", "item_id", "kind", "day", "note", "known_at", "noted_by"),
+    "v_whistles": ("whistle_id", "subject", "asked_by", "asked_unit", "known_at", "reported_at", "outcome", "reported_by"),
+    "v_monthly_scores": ("month_first", "scheme", "score", "full_score", "known_at", "noted_by"),
 }

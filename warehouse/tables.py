@@ -306,6 +306,19 @@ ledger_event = sa.Table(
     sa.Index(None, "ledger", "item_id"),
 )
 
+# 吹哨、报到: a station asks a section to report for duty on a matter.
+whistle = sa.Table(
+    "whistle", metadata, key("whistle_id"),
+    sa.Column("subject", Text, nullable=False), sa.Column("asked_by", Text), sa.Column("asked_unit", Text, nullable=False), sa.Column("known_at", Moment, nullable=False),
+    sa.Column("reported_at", Moment), sa.Column("outcome", Text), sa.Column("reported_by", Text),
+    sa.Index(None, "known_at"),
+)
+# The monthly assessment as it was published; a month without a row is not known, and breaks a streak.
+monthly_score = sa.Table(
+    "monthly_score", metadata, key("month_first", Date), key("scheme"),
+    sa.Column("score", Double, nullable=False), sa.Column("full_score", Double, nullable=False), sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
+)
+
 # ---- replays: what a backfill would have said, beside what was said -------------------------------------------------------------
 
 replay_warning = sa.Table("replay_warning", metadata, *_warning(key("run_id")))
