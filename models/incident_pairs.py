@@ -6,11 +6,12 @@ rare value weighs more, disagreement weighs against.
 """
 import json
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from pypinyin import lazy_pinyin
 from scipy import sparse
 
 from models.incident_corpus import IN_BOTH, LOW, Corpus, Weights, unit
@@ -299,8 +300,17 @@ def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> np.ndarray:
 
 
 def part_of(one: str, two: str) -> bool:
-    """Whether one name is part of the other or they share most of their characters."""
-    return one in two or two in one or 2 * len(set(one) & set(two)) >= 1.4 * max(len(set(one)), len(set(two)))
+    """Whether two names may be one respondent's: one is part of the other, its characters are turned round, they sound alike (金辰, 金晨: clerks
+    write by ear), or they begin alike (瑞享手机专卖店, 瑞享盛新通讯设备: the sign and the company). That the rest is alike (木聚大药房, 嘉聚大药房) only
+    says what kind of shop it is.
+    """
+    return one in two or two in one or one[:2] == two[:2] or sorted(one) == sorted(two) or (len(one) == len(two) and _sound(one) == _sound(two))
+
+
+@lru_cache(maxsize=65_536)
+def _sound(name: str) -> tuple[str, ...]:
+    """The syllables without tones."""
+    return tuple(lazy_pinyin(name))
 
 
 def graph_features(i: np.ndarray, j: np.ndarray, p: np.ndarray, n: int, chunk: int = 50_000) -> np.ndarray:

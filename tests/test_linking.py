@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
+from models.incident_pairs import part_of
 from models.incidents import IncidentLinker, incident_title
 
 T0 = datetime(2026, 5, 1, 9, tzinfo=UTC)
@@ -109,3 +110,9 @@ def test_a_title_is_the_most_typical_of_the_records_own():
     rows = frame((PLANT[0], PLANT[1]), ("望湖家园搅拌站粉尘噪音扰民", PLANT[1]), ("望湖家园旁搅拌站噪音很大", PLANT[1]), ("建议增加公交", "公交太少"))
     assert "搅拌站" in incident_title(rows)
     assert incident_title(frame((None, "门口路灯坏了一个月没人修，请尽快处理"))) is not None
+
+
+@pytest.mark.parametrize("one, two, may", [("金辰游泳馆", "金晨游泳馆", True), ("富瑞置业", "瑞富置业", True), ("瑞享手机专卖店", "瑞享盛新通讯设备", True), ("梨园惠品游泳馆", "惠品游泳馆", True),
+                                           ("木聚大药房", "嘉聚大药房", False), ("天泽瑜伽馆", "恒泽瑜伽馆", False), ("同动装饰", "东动装饰", False)])
+def test_the_kind_of_shop_makes_no_two_names_one(one, two, may):
+    assert part_of(one, two) == part_of(two, one) == may
