@@ -13,7 +13,8 @@ from models.problems import ProblemClusterer, TaxonomyClassifier
 from policy import taxonomy
 from warehouse.publication import LakeWrite, Write
 
-STATE = "problem_state"
+#: A fit of another version is not taken over: the next night fits anew, and earlier records keep the ids that they have.
+STATE = "problem_state_2"
 #: Fewer records than this that fit nothing are left alone.
 LEAST_LEFT = 50
 #: Found problems are fitted anew on this weekday (Monday), in between records are placed among those there are.

@@ -58,6 +58,7 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
     the text is looked at again, so that a second pass finds nothing.
     """
     kinds: list[str] = []
+    spoken = set("零〇○幺么一二两三四五六七八九壹贰叁肆伍陆柒捌玖")
     for _ in range(4):
         folded = fold(text)
         found = [span for finder in finders for span in finder(folded)]
@@ -72,7 +73,7 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
             kinds.append(span.kind)
         beside = {char for span in spans for char in (folded[span.start - 1:span.start], folded[span.end:span.end + 1])}
         text = "".join(out) + text[done:]
-        if len(spans) == len(found) and all(s.kind != "name" for s in spans) and not any(c.isascii() and c.isalnum() for c in beside):
+        if len(spans) == len(found) and all(s.kind != "name" for s in spans) and not any((c.isascii() and c.isalnum()) or c in spoken for c in beside):
             break
     return text, kinds
 
