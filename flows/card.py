@@ -1,7 +1,7 @@
 """The evidence card of a warning as data: everything that a dispatcher needs to act without opening anything else, in Chinese and English."""
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,8 +20,8 @@ from policy.units import units
 from transforms.privacy import mask_respondent
 from warehouse.store import Warehouse, by_ids
 
-#: How many earlier matters a card tells of.
-PAST = 3
+#: How many earlier matters a card tells of, closed within so many days.
+PAST, PAST_DAYS = 3, 730
 #: How many records a line names by their numbers.
 NUMBERS = 3
 #: How alike an earlier matter is, the most alike first.
@@ -41,7 +41,8 @@ def cards_of(house: Warehouse, warning_ids: Sequence[str] | pl.Series, at: datet
         behind = by_ids(connection, f"select x.warning_id, x.role, {', '.join('r.' + c for c in _BEHIND)} from {{ids}} i join warning_record x on x.warning_id = i.id "
                                     "join record r on r.record_id = x.record_id", warning_ids)
         problems = rows["problem_code"].drop_nulls().unique()
-        past = by_ids(connection, "select w.* from {ids} i join warning w on w.problem_code = i.id where w.verdict is not null and w.closed_on is not null", problems)
+        past = by_ids(connection, "select w.* from {ids} i join warning w on w.problem_code = i.id where w.verdict is not null and w.closed_on > :since", problems,
+                     since=at.date() - timedelta(days=PAST_DAYS))
         ranked = by_ids(connection, "select k.warning_id, k.date, k.rank, k.expected_precision, k.basis from {ids} i join ranking k on k.warning_id = i.id", warning_ids)
     last = {r["warning_id"]: r for r in ranked.sort("date").iter_rows(named=True)}
     of = {w: part for (w,), part in behind.sort("created_at", "record_id").group_by("warning_id", maintain_order=True)}

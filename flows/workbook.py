@@ -89,7 +89,7 @@ def _overview(sheet: Any, rows: list[dict], units: Mapping[str, list[dict]], nam
     sheet.set_column(7, 7, 17)
     for (unit, of), name in zip(((say("book.all", lang), rows), *units.items()), names):
         at += 1
-        sheet.write_url(at, 0, f"internal:'{name}'!A1", style["link"], unit)
+        sheet.write_url(at, 0, "internal:'{}'!A1".format(name.replace("'", "''")), style["link"], unit)
         dues = sorted(r["due_at"] for r in of if r.get("due_at") is not None)
         late = sum(isinstance(d, datetime) and header.get("as_of") is not None and d <= header["as_of"] for d in dues)
         for j, n in enumerate([*(sum(r["level"] == x for r in of) for x in LEVELS), len(of), late], 1):

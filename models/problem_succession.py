@@ -44,7 +44,8 @@ def _merge(out: Succession, near: np.ndarray) -> None:
         own = np.full(len(near), -1)
         own[out.number >= 0] = at
         size = np.bincount(at)
-        between = np.array([company(near, own)[own == k].mean(axis=0) for k in range(len(numbers))])
+        together = company(near, own)
+        between = np.array([together[own == k].mean(axis=0) for k in range(len(numbers))])
         within = between.diagonal()
         share = np.round((between + between.T) / 2 / np.maximum(np.minimum(within[:, None], within[None]), 1e-9), 6)
         share[np.tril_indices(len(numbers))] = 0

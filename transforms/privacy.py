@@ -14,7 +14,7 @@ from transforms.canonical import LANDING_ONLY, MASKED_TEXTS, SAFE, add_issues, c
 from transforms.privacy_fold import Span, fold
 from transforms.privacy_keys import caller_keys, e164, pseudonym, row_hashes
 from transforms.privacy_names import NAME_SIGN, SOMEBODY, find_names, is_ordinary, surnames
-from transforms.privacy_numbers import find_accounts, find_cards, find_mail, find_phones, find_plates, find_spoken
+from transforms.privacy_numbers import SPOKEN, find_accounts, find_cards, find_mail, find_phones, find_plates, find_spoken
 from transforms.privacy_places import DOORS, find_rooms
 
 Finder = Callable[[str], Iterator[Span]]
@@ -26,7 +26,7 @@ _GROUPS: tuple[tuple[str, tuple[Finder, ...]], ...] = (
     (r"[@＠]", (find_mail,)),
     (r"(?i)微信|威信|薇信|wechat|weixin|wx|vx|v信|加v|qq|ｑｑ|扣扣|抖音|快手|支付宝|淘宝|闲鱼|小红书|钉钉", (find_accounts,)),
     (rf"{_DIGIT}(?:{_GAP}{_DIGIT}){{6}}", (find_cards, find_phones)),
-    (r"(?:[0-9零〇○幺么一二两三四五六七八九壹贰叁肆伍陆柒捌玖][ ,，、\-\u{200b}]?){10}", (find_spoken,)),
+    (rf"(?:[0-9{SPOKEN}][ ,，、\-\u{{200b}}]?){{10}}", (find_spoken,)),
     (r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-Za-zＡ-Ｚａ-ｚ]|车牌", (find_plates,)),
     (NAME_SIGN, (find_names,)),
     (rf"(?:{_DIGIT}|[零〇一二三四五六七八九十百]) ?室|(?:号楼|[栋幢座楼]|单元|小区|[苑园城府庭湾郡里居邸轩])[ A-Za-z\-－]{{0,3}}{_DIGIT}", (find_rooms,)),
@@ -58,7 +58,6 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
     the text is looked at again, so that a second pass finds nothing.
     """
     kinds: list[str] = []
-    spoken = set("零〇○幺么一二两三四五六七八九壹贰叁肆伍陆柒捌玖")
     for _ in range(4):
         folded = fold(text)
         found = [span for finder in finders for span in finder(folded)]
@@ -73,7 +72,7 @@ def _mask_one(text: str, finders: tuple[Finder, ...]) -> tuple[str, list[str]]:
             kinds.append(span.kind)
         beside = {char for span in spans for char in (folded[span.start - 1:span.start], folded[span.end:span.end + 1])}
         text = "".join(out) + text[done:]
-        if len(spans) == len(found) and all(s.kind != "name" for s in spans) and not any((c.isascii() and c.isalnum()) or c in spoken for c in beside):
+        if len(spans) == len(found) and all(s.kind != "name" for s in spans) and not any((c.isascii() and c.isalnum()) or c in SPOKEN for c in beside):
             break
     return text, kinds
 

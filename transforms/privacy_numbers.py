@@ -183,7 +183,9 @@ def find_phones(text: str) -> Iterator[Span]:
             yield Span(*match.span(), "phone", "[phone]")
 
 
-_DIGIT_WORDS = "0-9零〇○Ｏ幺么一二两三四五六七八九壹贰叁肆伍陆柒捌玖"
+#: Digits written as words.
+SPOKEN = "零〇○Ｏ幺么一二两三四五六七八九壹贰叁肆伍陆柒捌玖"
+_DIGIT_WORDS = "0-9" + SPOKEN
 _SPOKEN = re.compile(rf"[{_DIGIT_WORDS}](?:[ ,，、\-\u200b]?[{_DIGIT_WORDS}]){{9,18}}")
 _WORD = re.compile(r"[零〇○幺一二两三四五六七八九壹贰叁肆伍陆柒捌玖]")
 
