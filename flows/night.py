@@ -23,7 +23,7 @@ from policy.matters import several_callers
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.canonical import LINEAGE, RECORD
 from transforms.counts import CELL, count_changes, small, summed
-from transforms.matters import MEMBER, SIGNAL, find_matters
+from transforms.matters import MEMBER, SIGNAL, find_matters, series_of
 from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
 from warehouse.settings import Settings
@@ -388,7 +388,8 @@ def series_writes(seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, m
                   tonight: Tonight) -> list[Write]:
     """Tonight's row of every watched cell, and `observed` of earlier days wherever tonight's records changed it."""
     rounded = lambda c: pl.col(c).round_sig_figs(9).alias(c)
-    spoke = set(signals["signal_id"].to_list()) | {s for r in told.warnings.iter_rows(named=True) for s in json.loads(r["evidence"])["signals"]}
+    behind = [s for r in told.warnings.iter_rows(named=True) for s in json.loads(r["evidence"])["signals"]]
+    spoke = {series_of(s) for s in [*signals["signal_id"].to_list(), *behind]} - {None}
     tonights = found.cells.select(
         "series_id", pl.lit(tonight.day).alias("date"), "problem_code", pl.coalesce("fine_place", "coarse_place").alias("place"),
         pl.lit(None, pl.String).alias("respondent"), "level", pl.col("observed_day").alias("observed"),
@@ -396,7 +397,7 @@ def series_writes(seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, m
         (pl.col("alarm") | pl.col("series_id").is_in(list(spoke))).alias("kept"), pl.lit(tonight.run_id).alias("run_id")
     ).with_columns(rounded("expected"), rounded("p_value"))
     today = seen.filter(pl.col("local_date") == tonight.day).select("record_id").join(members, on="record_id").group_by("signal_id").len("_today")
-    grown = signals.filter((pl.col("level").is_in(["respondent", "incident"]) | (pl.col("kind") == "slow_rise")) & pl.col("p_value").is_not_null()).join(today, on="signal_id", how="left")
+    grown = signals.filter(pl.col("level").is_in(["respondent", "incident"]) & pl.col("p_value").is_not_null()).join(today, on="signal_id", how="left")
     special = grown.select(
         pl.col("signal_id").alias("series_id"), pl.lit(tonight.day).alias("date"), "problem_code",
         pl.coalesce("fine_place", "coarse_place").alias("place"), pl.col("respondent_key").alias("respondent"), "level",

@@ -21,7 +21,7 @@ from policy.packs import law_for
 from policy.routing import route
 from policy.sentinels import SentinelRule
 from transforms.identity import identify
-from transforms.matters import Matters
+from transforms.matters import Matters, series_of
 
 EXAMPLES = 3
 #: Of more new matters than so many times the list's cap, only the gravest are written out.
@@ -193,7 +193,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
         "street": matter["fine_place"] if matter["subject"] != "coarse" else None, "street_code": street_code,
         "fine_place": matter["fine_place"], "coarse_place": matter["coarse_place"], "streets": streets,
         "source_ids": own["source_id"].unique().sort().to_list(), "incident_id": matter["incident_id"],
-        "series_id": next((s for s in matter["signals"] if "@" in s), None), "window_days": matter["window"], "rule": matter["rule"],
+        "series_id": next(filter(None, map(series_of, matter["signals"])), None), "window_days": matter["window"], "rule": matter["rule"],
         "reasons": [reason(got.row, lang)],
         "parameters": {"level": got.row, "said": told, "co_units": [[c, why] for c, why in zip(way.co_units, way.whys)]},
         "lang": lang, "assigned_to": old["assigned_to"] if old else None,

@@ -278,3 +278,11 @@ def test_the_level_of_an_open_warning_only_rises_and_keeps_its_reason(town):
     ids += town.come(20, "i1", "back")
     town.night(20, a_matter(0, ids, "i1", observed=1.0, expected=0.9))
     assert (town.only()["status"], town.only()["level"]) == ("reopened", "blue")
+
+
+def test_a_slow_rise_is_drawn_by_its_cells_own_series(town):
+    ids = town.come(0, None, *"abcde")
+    town.night(0, a_matter(0, ids, None, kind="slow_rise", subject="fine", incidents=[], signals=["slow:price.unmarked@通州区/中仓街道"], window=84))
+    row = town.only()
+    assert (row["kind"], row["series_id"]) == ("slow_rise", "price.unmarked@通州区/中仓街道")
+    assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前一年约0.5件"

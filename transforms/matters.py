@@ -61,6 +61,11 @@ class Matters:
     records: pl.DataFrame
 
 
+def series_of(signal_id: str) -> str | None:
+    """The series of the cell that a signal is about, whether it surged or rose slowly; None of what is no cell's."""
+    return signal_id.removeprefix("slow:") if "@" in signal_id else None
+
+
 def shocks(signals: pl.DataFrame, streets: pl.DataFrame) -> list[tuple[str, str]]:
     """Pairs of whole-place surges that are one shock: same place, same night, excess in the same streets.
 
