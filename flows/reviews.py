@@ -36,7 +36,7 @@ _open = pl.col("status").is_in(OPEN)
 _Part = Callable[[Known], Section]
 PARTS: Mapping[str, tuple[_Part, ...]] = MappingProxyType({
     "day": (lambda k: decided.points_part(k, True), lambda k: matter.warnings_part(k, "new", _raised(k)),
-            lambda k: matter.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), matter.hard_part, matter.clocks_part, matter.whistles_part,
+            lambda k: matter.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), matter.hard_part, matter.clocks_part, matter.tracks_part, matter.whistles_part,
             matter.open_loops_part, lambda k: counted.counted_part(k, "problems", "problem", "previous"), decided.notices_part, decided.nights_part),
     "week": (decided.key_work_part, source.outlook_part, lambda k: decided.points_part(k, True), lambda k: counted.counted_part(k, "problems", "problem", "previous", moved=True), counted.cells_part,
              lambda k: counted.counted_part(k, "streets", "street", "previous"), lambda k: matter.warnings_part(k, "new", _raised(k)),
@@ -45,7 +45,8 @@ PARTS: Mapping[str, tuple[_Part, ...]] = MappingProxyType({
                matter.hard_part, lambda k: matter.warnings_part(k, "all_open", _open), source.themes_part, decided.consultations_part, decided.nights_part),
     "month": (lambda k: counted.counted_part(k, "top_five", "focus", "year", 5, moved=True), lambda k: counted.counted_part(k, "problems", "problem", "year", moved=True), counted.frequent_part,
               lambda k: counted.ranking_part(k, "street", RATES, "street_ranking"), lambda k: counted.ranking_part(k, "unit", (*RATES, "on_time_closure"), "unit_ranking"),
-              counted.failures_part, counted.closure_part, counted.cases_part, source.suspects_part, source.drives_part, source.themes_part, source.ledgers_part, matter.verdicts_part, matter.hard_part,
+              counted.failures_part, counted.closure_part, counted.cases_part, matter.tracks_part,
+              source.suspects_part, source.drives_part, source.themes_part, source.ledgers_part, matter.verdicts_part, matter.hard_part,
               lambda k: decided.points_part(k, True), decided.consultations_part, decided.scores_part, source.outlook_part),
 })
 #: The half-year is looked at as a month is.

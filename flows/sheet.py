@@ -11,6 +11,7 @@ from flows.drives import drives_known
 from flows.facts import known_as_of, warnings_known
 from flows.figures import Facts
 from flows.proposals import Past
+from flows.residents import residents
 from flows.running import House
 from policy import taxonomy
 from policy.hard import look_back_days, marks
@@ -139,6 +140,11 @@ class Known:
     def drives(self) -> pl.DataFrame:
         """Special inspections and themes noted by the moment."""
         return drives_known(self.house, self.asked)
+
+    @cached_property
+    def residents(self) -> dict[str, int]:
+        """Street → residents, where the bureau's list has them."""
+        return residents(self.house, self.day, self.asked)
 
     @cached_property
     def points(self) -> pl.DataFrame:

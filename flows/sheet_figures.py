@@ -7,8 +7,10 @@ import polars as pl
 from flows.causes import caused, sentences
 from flows.closure import closed_in
 from flows.closure import counts as closure_counts
+from flows.drives import campaigns
 from flows.figures import columns_of, figures, names_of, scheme_of
 from flows.metrics import title_of, words
+from flows.residents import per_10k, rates
 from flows.sheet import Known, Section, behind, frame, joined, traced
 from policy import taxonomy
 from policy.catalogue import say
@@ -51,8 +53,9 @@ def figures_part(known: Known, wanted: Sequence[str], compare: Sequence[str]) ->
         )
         ids.append({"row": len(rows), "record_id": _counted(known, name)})
     columns = dict.fromkeys(("what", "value", "interval", "of", "waiting", *compare, "notes"), _TEXT)
+    running = tuple(say("review.campaign", known.lang, text=t) for t in campaigns(known.drives, [known.period, known.other, known.period.year_before()], known.lang))
     said_nothing = (say("review.no_figure", known.lang, names=joined(empty, known.lang)),) if empty else ()
-    return Section("figures", frame(rows, columns), traced(ids), said_nothing)
+    return Section("figures", frame(rows, columns), traced(ids), (*said_nothing, *running))
 
 
 def _counted(known: Known, name: str) -> list[str]:
@@ -151,14 +154,21 @@ def frequent_part(known: Known) -> Section:
     rules = frequent()
     told = figures(known.facts, "records", [known.period], "problem", "year").filter((pl.col("grain") == "problem") & (pl.col("value") >= rules["least"]))
     told = told.sort("value", "key", descending=[True, False]).with_row_index("_n")
-    keys, rows, ids = names_of(known.facts, "problem", known.lang), [], []
+    keys, rows, ids, people = names_of(known.facts, "problem", known.lang), [], [], known.residents
     for r in told.iter_rows(named=True):
         why = (["top"] if r["_n"] < rules["top"] else []) + (["rise"] if r["before"] and r["change"] is not None and r["change"] >= rules["rise"] and not by_chance(int(r["before"]), int(r["value"])) else [])
         if why:
             said, mine = words(r, keys, known.lang, brief=True), known.records.filter(pl.col("problem_code") == r["key"])
-            rows.append({"what": said["key"], "n": mine.height, "streets": mine["street"].drop_nulls().n_unique(), "change": said["change"], "why": joined([say(f"review.why.{w}", known.lang) for w in why], known.lang)})
+            rows.append({"what": said["key"], "n": mine.height, "streets": mine["street"].drop_nulls().n_unique(), "per_10k": rates(mine, people), "change": said["change"],
+                         "why": joined([say(f"review.why.{w}", known.lang) for w in why], known.lang)})
             ids.append({"row": len(rows), "record_id": mine["record_id"].to_list()})
-    return Section("frequent", frame(rows, {"what": _TEXT, "n": pl.Int64, "streets": pl.Int64, "change": _TEXT, "why": _TEXT}), traced(ids))
+    return Section("frequent", frame(rows, {"what": _TEXT, "n": pl.Int64, "streets": pl.Int64, "per_10k": pl.Float64, "change": _TEXT, "why": _TEXT}), traced(ids), per_head(known))
+
+
+def per_head(known: Known) -> tuple[str, ...]:
+    """What figures per 10,000 residents are of, where any are known."""
+    people = known.residents
+    return (say("review.per_head", known.lang, n=len(people), people=f"{sum(people.values()):,}"),) if people else ()
 
 
 def ranking_part(known: Known, by: str, wanted: Sequence[str], key: str) -> Section:
@@ -167,7 +177,7 @@ def ranking_part(known: Known, by: str, wanted: Sequence[str], key: str) -> Sect
     busiest = told["records"].sort("value", "key", descending=[True, False]).head(30)
     rows, young = [], False
     for r in busiest.iter_rows(named=True):
-        row = {"what": r["key"], "n": int(r["value"])}
+        row = {"what": r["key"], "n": int(r["value"]), "per_10k": per_10k(int(r["value"]), known.residents.get(r["key"])) if by == "street" else None}
         for m in wanted:
             one = told[m].filter(pl.col("key") == r["key"])
             said = words(one.row(0, named=True), {}, known.lang) if one.height else None
@@ -176,7 +186,8 @@ def ranking_part(known: Known, by: str, wanted: Sequence[str], key: str) -> Sect
         rows.append(row)
     column = columns_of("records")[by]
     ids = [{"row": k, "record_id": known.records.filter(pl.col(column) == r["key"])["record_id"].to_list()} for k, r in enumerate(busiest.iter_rows(named=True), 1)]
-    return Section(key, frame(rows, {"what": _TEXT, "n": pl.Int64, **dict.fromkeys(wanted, _TEXT)}), traced(ids), (say("review.star", known.lang),) if young else ())
+    notes = ((say("review.star", known.lang),) if young else ()) + (per_head(known) if by == "street" else ())
+    return Section(key, frame(rows, {"what": _TEXT, "n": pl.Int64, "per_10k": pl.Float64, **dict.fromkeys(wanted, _TEXT)}), traced(ids), notes)
 
 
 def failures_part(known: Known, top: int = TOP) -> Section:

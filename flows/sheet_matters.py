@@ -6,6 +6,7 @@ import polars as pl
 
 from flows.scores import whistles_known
 from flows.sheet import Known, Section, behind, frame, joined, local, traced
+from flows.tracks import sides, tracks
 from policy.catalogue import say
 from policy.clocks import due
 from policy.hard import marks
@@ -78,6 +79,17 @@ def _grounds(known: Known, rows: pl.DataFrame) -> pl.DataFrame:
         own = pl.lit(say("review.order", known.lang))
         out.append(part.with_columns(due(asked, pack)["due_source"].alias("ground")).with_columns(pl.when(pl.col("due_at").is_not_null()).then(own).otherwise("ground").alias("ground")))
     return pl.concat(out).sort("clock", "record_id") if out else rows.with_columns(pl.lit(None, pl.String).alias("ground"))
+
+
+def tracks_part(known: Known) -> Section:
+    """调处并举: cases that are open, or were closed in the period, each with the mediation of its record beside it; the first due first."""
+    told = tracks(known.house, known.as_of, known.asked)
+    seen = told.filter((pl.col("filed_on") <= known.day) & (pl.col("closed_on").is_null() | pl.col("closed_on").is_between(known.period.first, known.day)))
+    rows = [{"what": r["problem_name"], "street": r["street"], "lead_unit": r["lead_unit"], **sides(r, known.day, known.lang), "ground": r["case_ground"], "law": r["law"],
+             "case_id": r["case_no"] or r["case_id"], "record_id": r["record_id"]} for r in seen.iter_rows(named=True)]
+    columns = dict.fromkeys(("what", "street", "lead_unit", "mediation", "case", "ground", "law", "case_id", "record_id"), _TEXT)
+    ids = seen.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row"), "record_id")
+    return Section("tracks", frame(rows, columns), ids, (say("review.tracks.note", known.lang),) if rows else ())
 
 
 def warnings_part(known: Known, key: str, which: pl.Expr) -> Section:

@@ -42,7 +42,7 @@ def suspects_part(known: Known, top: int = 15) -> Section:
 def drives_part(known: Known) -> Section:
     """专项检查 and 每月一题 of the last half-year: what was found, what came after against streets without it, and what came again."""
     rows, ids = [], []
-    recent = known.drives.filter((pl.col("first_day") <= known.day) & (pl.col("last_day") >= known.day - timedelta(days=182)))
+    recent = known.drives.filter((pl.col("kind") != "campaign") & (pl.col("first_day") <= known.day) & (pl.col("last_day") >= known.day - timedelta(days=182)))
     for d in recent.iter_rows(named=True):
         told = measure(known.house, d, known.as_of, known.drives)
         said = effect_words(told, known.lang)
@@ -55,7 +55,7 @@ def ledgers_part(known: Known, top: int = TOP) -> Section:
     """清单台账: of each ledger the items to inspect next, with their marks; the ground of each overdue check is said once."""
     rows, ids, notes = [], [], []
     for name, ledger in ledgers().items():
-        if in_force(known.house, name, known.day).is_empty():
+        if not ledger.rules(known.day) or in_force(known.house, name, known.day).is_empty():
             continue
         found = ranked(known.house, ledger, known.day, known.as_of, known.asked)
         checks = [r.id for r in ledger.rules(known.day) if r.check]

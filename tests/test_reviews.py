@@ -241,7 +241,7 @@ def test_the_flow_leaves_the_sheet_in_three_formats(house, monkeypatch):
     assert house.warehouse.read("v_metrics").height > 0
 
 
-@pytest.mark.parametrize("view", ["v_review_points", "v_consultations", "v_drives", "v_ledger_items", "v_ledger_events", "v_whistles", "v_monthly_scores"])
+@pytest.mark.parametrize("view", ["v_review_points", "v_consultations", "v_drives", "v_ledger_items", "v_ledger_events", "v_cases", "v_whistles", "v_monthly_scores"])
 def test_every_column_of_a_view_is_described_in_its_order(view):
     from tests.conftest import ROOT
     from warehouse.published import VIEWS

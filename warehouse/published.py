@@ -37,8 +37,9 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "v_drives": ("drive_id", "kind", "level", "title", "problem_code", "streets", "first_day", "last_day", "units", "measures", "target", "origin", "known_at", "noted_by",
                  "n_inspected", "n_found", "n_cases", "result", "result_at", "result_by"),
     "v_ledger_items": ("ledger", "item_id", "valid_from", "valid_to", "place", "street", "used_since", "user_unit", "maintainer", "inspection_due", "last_inspected", "last_maintained",
-                       "faults", "risk_grade", "amount", "filed", "stopped", "known_at"),
+                       "faults", "risk_grade", "amount", "filed", "stopped", "known_at", "residents"),
     "v_ledger_events": ("event_id", "ledger", "item_id", "kind", "day", "note", "known_at", "noted_by"),
+    "v_cases": ("case_id", "record_id", "case_no", "law", "filed_on", "known_at", "noted_by", "closed_on", "result", "closed_at", "closed_by"),
     "v_whistles": ("whistle_id", "subject", "asked_by", "asked_unit", "known_at", "reported_at", "outcome", "reported_by"),
     "v_monthly_scores": ("month_first", "scheme", "score", "full_score", "known_at", "noted_by"),
 }
