@@ -9,9 +9,10 @@ from flows.dates import now
 from flows.lineage import lives_in, merged_into, tree
 from flows.messages import BadUsage, print_json
 from flows.running import House
+from models.taxonomy_classifier import TaxonomyClassifier
 from policy.catalogue import say
 from policy.rules import rules
-from policy.taxonomy import taxonomy
+from policy.taxonomy import rules_on, taxonomy
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 from warehouse.warning_work import family
@@ -89,6 +90,7 @@ def _record(house: Warehouse, what: str, lang: str) -> list[str]:
                  "incident_id", "file_name", "sheet", "row_number"):
         if r[name] is not None:
             lines.append(f"  {name}: {r[name]}")
+    lines += [say("explain.also", lang, names="、".join(also) if lang == "zh" else ", ".join(also))] if (also := _also(r, lang)) else []
     lines += [f"  {code}: {rules()[code].message(lang)}" for code in r["flags"] or [] if code in rules()]
     for v in house.revisions(pl.Series([what])).iter_rows(named=True):
         lines.append(f"  revision {v['revision_no']}: known {v['known_at']:%Y-%m-%d %H:%M}, status {v['status']}")
@@ -108,6 +110,14 @@ def _incident(house: Warehouse, what: str, lang: str) -> list[str]:
     lines += tree(house, "incident", into, lang)
     records = house.read("select record_id, created_at, street, status, content from v_records where incident_id = :i order by created_at, record_id", i=into)
     return lines + [f"  {r['record_id']} {r['created_at']:%Y-%m-%d %H:%M} {r['street'] or ''} {r['status']} {(r['content'] or '')[:80]}" for r in records.iter_rows(named=True)]
+
+
+def _also(r: dict, lang: str) -> list[str]:
+    """A record's secondary problems: what the taxonomy's rules find in it besides its own, which alone is counted."""
+    if taxonomy().problem(r["problem_code"]) is None:
+        return []
+    codes = TaxonomyClassifier(rules=tuple(rules_on(r["local_date"]))).all_codes(r)
+    return [p.name(lang) for c in codes if (p := taxonomy().problem(c)) is not None and c != r["problem_code"]]
 
 
 def _problem(house: Warehouse, what: str, lang: str) -> list[str]:

@@ -16,6 +16,7 @@ PeriodKind = Literal["day", "week", "tenday", "month", "month_19", "quarter", "h
 review = App(name="review", help="The periodic sheets 日调度, 周会商, 旬复盘, 月点评 (weisu review month), and what they decide.")
 score = App(name="score", help="The monthly assessment: as it was published, and what it will be.")
 whistle = App(name="whistle", help="吹哨、报到: a station calls a section to a matter.")
+case = App(name="case", help="调处并举: cases beside the mediation of a record, each with its own clock.")
 ledger = App(name="ledger", help="清单台账: things at risk, what happened to them, and which to inspect next.")
 drive = App(name="drive", help="专项检查 and 每月一题: what is planned and what was found.")
 Period = Literal["day", "week", "tenday", "month", "half"]
@@ -26,7 +27,7 @@ def register(app: App) -> None:
     """Puts the commands on the command line."""
     for command in (metrics, causes, themes, cases, effect, closure, forecast):
         app.command(command)
-    for group in (review, drive, ledger, score, whistle):
+    for group in (review, drive, ledger, score, whistle, case):
         app.command(group)
 
 
@@ -222,16 +223,16 @@ def forecast(*, date: Day = None, top: int = 15, format: Literal["table", "json"
 
 
 @drive.command
-def add(title: str, /, *, problem: str, from_: Annotated[Date, Parameter(name="--from")], to: Date, kind: Literal["inspection", "theme"] = "inspection",
+def add(title: str, /, *, problem: str | None = None, from_: Annotated[Date, Parameter(name="--from")], to: Date, kind: Literal["inspection", "theme", "campaign"] = "inspection",
         street: list[str] | None = None, unit: list[str] | None = None, measures: str | None = None, target: float | None = None,
         level: Literal["city", "district", "bureau"] | None = None, origin: str | None = None, by: str | None = None,
         json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
-    """Notes a special inspection (专项检查) or a theme (每月一题).
+    """Notes a special inspection (专项检查), a theme (每月一题), or a campaign that explains shifts and changes no counts.
 
     Parameters
     ----------
     title: What it is called.
-    problem: Code of the problem or group.
+    problem: Code of the problem or group; a campaign needs none.
     from_: Its first day.
     to: Its last day.
     street: Where; may be given several times; the whole place without it.
@@ -246,8 +247,9 @@ def add(title: str, /, *, problem: str, from_: Annotated[Date, Parameter(name="-
     from policy import taxonomy
     from policy.catalogue import say
     settings = _settings()
-    if taxonomy.name(problem, "en") == problem and ":" not in problem:
-        raise BadUsage(say("usage.nothing", settings.lang, what=problem))
+    problem = problem or ("all" if kind == "campaign" else "")
+    if taxonomy.name(problem, "en") == problem and ":" not in problem and not (kind == "campaign" and problem == "all"):
+        raise BadUsage(say("usage.nothing", settings.lang, what=problem or "--problem"))
     row = {"kind": kind, "level": level, "title": title, "problem_code": problem, "streets": street, "first_day": from_, "last_day": to, "units": unit, "measures": measures,
            "target": target, "origin": origin, "noted_by": by}
     return add_drive(settings, row, json)
@@ -320,6 +322,42 @@ def event(kind: str, item: str, what: Literal["inspected", "maintained", "fault"
     """
     from flows.ledgers import note_event
     return note_event(_settings(), kind, item, what, date, note, by)
+
+
+@case.command(name="open")
+def open_case(record: str, /, *, number: str | None = None, law: str | None = None, date: Day = None, by: str | None = None) -> int:
+    """Notes that a record became a case (诉转案); its mediation goes on beside it.
+
+    Parameters
+    ----------
+    record: The record's id.
+    number: The case's own number.
+    law: Its ground; the law of the record's problem by default.
+    by: Who notes it (a post).
+    """
+    from flows.tracks import open_case as keep
+    return keep(_settings(), record, number, law, date, by)
+
+
+@case.command(name="close")
+def close_case(number: str, /, *, result: str | None = None, date: Day = None, by: str | None = None) -> int:
+    """Notes that a case is over; the record stays as it is.
+
+    Parameters
+    ----------
+    number: The case.
+    result: How it ended.
+    by: Who says so (a post).
+    """
+    from flows.tracks import close_case as keep
+    return keep(_settings(), number, result, date, by)
+
+
+@case.command(name="list")
+def list_cases(*, lang: Lang = None) -> int:
+    """All cases: the state and the clock of each, beside those of its record."""
+    from flows.tracks import list_cases as show
+    return show(_settings(lang))
 
 
 @score.command(name="note")

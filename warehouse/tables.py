@@ -307,13 +307,22 @@ ledger_item = sa.Table(
     sa.Column("place", Text), sa.Column("street", Text), sa.Column("used_since", Date), sa.Column("user_unit", Text), sa.Column("maintainer", Text),
     sa.Column("inspection_due", Date), sa.Column("last_inspected", Date), sa.Column("last_maintained", Date), sa.Column("faults", Integer),
     sa.Column("risk_grade", Text), sa.Column("amount", Double), sa.Column("filed", Boolean), sa.Column("stopped", Boolean),
-    sa.Column("known_at", Moment, nullable=False),
+    sa.Column("known_at", Moment, nullable=False), sa.Column("residents", Integer),
 )
 ledger_event = sa.Table(
     "ledger_event", metadata, key("event_id"),
     sa.Column("ledger", Text, nullable=False), sa.Column("item_id", Text, nullable=False), sa.Column("kind", Text, nullable=False), sa.Column("day", Date, nullable=False),
     sa.Column("note", Text), sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
     sa.Index(None, "ledger", "item_id"),
+)
+
+# 调处并举: what became a case beside its mediation. A track of its own: neither's end ends the other.
+enforcement_case = sa.Table(
+    "enforcement_case", metadata, key("case_id"),
+    sa.Column("record_id", Text, nullable=False), sa.Column("case_no", Text), sa.Column("law", Text), sa.Column("filed_on", Date, nullable=False),
+    sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
+    sa.Column("closed_on", Date), sa.Column("result", Text), sa.Column("closed_at", Moment), sa.Column("closed_by", Text),     # null until the case is over
+    sa.Index(None, "record_id"),
 )
 
 # 吹哨、报到: a station asks a section to report for duty on a matter.
