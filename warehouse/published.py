@@ -42,4 +42,8 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "v_cases": ("case_id", "record_id", "case_no", "law", "filed_on", "known_at", "noted_by", "closed_on", "result", "closed_at", "closed_by"),
     "v_whistles": ("whistle_id", "subject", "asked_by", "asked_unit", "known_at", "reported_at", "outcome", "reported_by"),
     "v_monthly_scores": ("month_first", "scheme", "score", "full_score", "known_at", "noted_by"),
+    "v_problems": ("problem_id", "problem_code", "name", "n_records", "first_seen", "last_seen", "merged_into", "ended_on", "pinned", "promoted_to", "run_id"),
+    "v_incidents": ("incident_id", "place", "problem_code", "respondent", "title", "first_seen", "last_seen", "n_records", "n_callers", "merged_into", "run_id"),
+    "v_problem_lineage": ("event_id", "kind", "problem_id", "other", "n_records", "reason", "day", "known_at", "run_id"),
+    "v_incident_lineage": ("event_id", "kind", "incident_id", "other", "n_records", "reason", "day", "known_at", "run_id"),
 }
