@@ -121,6 +121,11 @@ class Known:
         """(warning_id, record_id) of those warnings, of records known at the moment."""
         return self.house.warehouse.behind(self.warnings["warning_id"])
 
+    def problem(self, row: Mapping[str, Any]) -> str | None:
+        """The name of a row's problem in the sheet's language; as it was stored where the taxonomy has none."""
+        code = row["problem_code"]
+        return taxonomy.name(code, self.lang) if code and taxonomy.problem(code) else row["problem_name"]
+
     def subject(self, subject: str | None) -> str | None:
         """What a point, consultation or whistle is about, as a person reads it: a problem by its name, a record by its source's number, all else by its id."""
         return None if subject is None else short(taxonomy.name(subject, self.lang))

@@ -1,4 +1,5 @@
 """A sheet as people take it away: a page, a workbook with every line's records, Markdown, or tables on the screen."""
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,13 @@ def _workbook(sheet: Sheet, path: Path, lang: str) -> None:
             for i, note in enumerate(s.notes):
                 page.write_string(i, 0, inert(note), single)
             page.freeze_panes(top + 1, 2)
+            wide = [min(46.0, 2 + 1.1 * max(_width(name), *(_width(r[j]) for r in rows))) for j, name in enumerate(columns)]
             for j, name in enumerate(columns):
-                page.set_column(j, j, min(46, 2 + 1.1 * max(_width(name), *(_width(r[j]) for r in rows))))
+                page.set_column(j, j, wide[j])
                 page.write_string(top, j, name, head_style)
             for i, (r, values) in enumerate(zip(rows, s.rows.select(telling(s)).iter_rows())):
+                # Not every program finds the height of a wrapped row for itself.
+                page.set_row(top + 1 + i, 15 * max(math.ceil(1.1 * _width(text) / room) for text, room in zip(r, wide)))
                 for j, text in enumerate(r):
                     value = values[j - 1] if j else None
                     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -27,7 +27,7 @@ def hard_part(known: Known, top: int = HARD_SHOWN) -> Section:
     masked = mask_respondent(found["respondent_name"].cast(pl.String)) if found.height else found["respondent_name"]
     rows = [
         {
-            "what": r["problem_name"] or r["title"],
+            "what": known.problem(r) or r["title"],
             "street": r["street"],
             "respondent": who,
             "n_records": r["n_records"],
@@ -55,7 +55,7 @@ def clocks_part(known: Known, days: int = 1, top: int = 30) -> Section:
     n_late = found.filter(pl.col("clock") <= known.as_of).height
     rows = [
         {
-            "what": r["problem_name"] or r["title"],
+            "what": known.problem(r) or r["title"],
             "street": r["street"],
             "lead_unit": r["lead_unit"],
             "due_at": local(r["clock"]),
@@ -85,7 +85,7 @@ def tracks_part(known: Known) -> Section:
     """调处并举: cases that are open, or were closed in the period, each with the mediation of its record beside it; the first due first."""
     told = tracks(known.house, known.as_of, known.asked)
     seen = told.filter((pl.col("filed_on") <= known.day) & (pl.col("closed_on").is_null() | pl.col("closed_on").is_between(known.period.first, known.day)))
-    rows = [{"what": r["problem_name"], "street": r["street"], "lead_unit": r["lead_unit"], **sides(r, known.day, known.lang), "ground": r["case_ground"], "law": r["law"],
+    rows = [{"what": known.problem(r), "street": r["street"], "lead_unit": r["lead_unit"], **sides(r, known.day, known.lang), "ground": r["case_ground"], "law": r["law"],
              "case_id": r["case_no"] or r["case_id"], "record_id": r["record_id"]} for r in seen.iter_rows(named=True)]
     columns = dict.fromkeys(("what", "street", "lead_unit", "mediation", "case", "ground", "law", "case_id", "record_id"), _TEXT)
     ids = seen.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row"), "record_id")

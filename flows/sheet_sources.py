@@ -16,6 +16,7 @@ from flows.sheet_figures import TOP
 from policy import taxonomy
 from policy.catalogue import say
 from policy.ledgers import ledgers
+from policy.themes import rules
 from transforms.proposals import PARTS, WINDOW
 
 _TEXT = pl.String
@@ -35,7 +36,7 @@ def suspects_part(known: Known, top: int = 15) -> Section:
     shown = found.head(top)
     rows = [lead(r, known.lang) for r in shown.iter_rows(named=True)]
     columns = {"respondent": _TEXT, "street": _TEXT, "what": _TEXT, "n": pl.Int64, "n_callers": pl.Int64, "found": _TEXT, "law": _TEXT}
-    notes = (say("review.suspects.count", known.lang, n=found.height, shown=shown.height, days=WINDOW),) if found.height else ()
+    notes = (say("review.suspects.count", known.lang, n=found.height, shown=shown.height, days=rules()["cases"]["days"]),) if found.height else ()
     return Section("suspects", frame(rows, columns), behind(shown), notes)
 
 
