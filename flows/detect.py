@@ -12,7 +12,7 @@ from models.surge_incidents import IncidentGrowth, RespondentSurge
 from models.surges import SurgeDetector
 from policy.calendar import holidays
 from transforms.counts import Matrix, matrix
-from transforms.matters import MEMBER, SIGNAL
+from transforms.matters import MEMBER, SIGNAL, as_signals
 
 #: A detector looks back so many days at the most.
 LOOK_BACK = 1095
@@ -214,7 +214,7 @@ def _slowly(slow: pl.DataFrame, threshold: float, recent: pl.DataFrame, day: dat
     rows = spoke.join(enough, on=by, how="semi").select(
         _named("slow", "series_id").alias("signal_id"), pl.lit("slow_rise").alias("kind"), "level", *by, pl.col("slow_observed").alias("observed"),
         pl.col("slow_expected").alias("expected"), pl.col("slow_p").alias("p_value"), pl.lit(SLOW_DAYS).alias("window"))
-    return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+    return as_signals(rows)
 
 
 def _asked_about(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -233,7 +233,7 @@ def _rising(frame: pl.DataFrame, by: str, kind: str, level: str, threshold: floa
     about = recent.filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place"))
     rows = spoke.join(about, on=by, how="left").with_columns(
         _named(level, by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))
-    return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+    return as_signals(rows)
 
 
 def _members(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataFrame:
