@@ -133,6 +133,16 @@ def _judged(whole: Matrix, level: str, place: Place) -> pl.DataFrame:
                                  ).alias("series_id"))
 
 
+def with_observed(cells: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    """The cells with the day's records of sources that are not tested yet among what was observed. more: (problem_code, fine_place, coarse_place, n)."""
+    named = more.with_columns(pl.col("problem_code", "fine_place", "coarse_place").cast(pl.String))
+    fine = named.filter(pl.col("fine_place").is_not_null())
+    whole = pl.concat([fine, named.with_columns(pl.lit(None, pl.String).alias("fine_place"))]).group_by("problem_code", "fine_place", "coarse_place").agg(
+        pl.col("n").sum().cast(pl.Int64).alias("_more"))
+    return cells.join(whole, on=["problem_code", "fine_place", "coarse_place"], how="left", nulls_equal=True, maintain_order="left").with_columns(
+        (pl.col("observed_day") + pl.col("_more").fill_null(0)).alias("observed_day")).drop("_more")
+
+
 def arrivals(records: pl.DataFrame, by: str) -> pl.DataFrame:
     """(by, date, n_records, n_callers): records and distinct callers a day; a record without a caller is one of its own."""
     who = pl.coalesce("caller_key", "record_id")

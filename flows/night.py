@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from flows.artefacts import NO_ARTEFACTS, artefact_lines, new_sources, without_artefacts
 from flows.by_rule import inspections, with_rules
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
-from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals
+from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals, with_observed
 from flows.feedback import Feedback, feedback
 from flows.life import Tended, tend
 from flows.link import KEPT, link
@@ -76,13 +77,13 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     with tonight.step("detect"):
         seen = whole.filter(pl.col("local_date") <= tonight.day)
         counts = _counts(house, place, changes, tonight)
-        found = NOTHING if rules_only else _detected(place, counts, seen, tonight, known.factors["false_alarms"].factor)
+        found, artefacts = (NOTHING, NO_ARTEFACTS) if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor)
         drives = inspections(house, tonight.day, tonight.as_of)
         signals, members = with_rules(found.signals, found.members, seen, window, place, tonight, known.factors["several_callers"].factor, drives)
     with tonight.step("warn"):
         told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives)
     work.writes += _work_writes(tended, known, place, tonight)
-    _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
+    _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, counts, tonight)
     work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
     return work
 
@@ -112,12 +113,20 @@ def window_start(place: Place, day: date) -> date:
     return day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
 
 
-def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight, factor: float) -> Detection:
+def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Window, tonight: Tonight, factor: float) -> tuple[Detection, pl.DataFrame]:
+    """What spoke tonight, and what only the intake did (`flows.artefacts.ARTEFACT`)."""
     late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
     quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
-    cells = cells_tonight(counts, place, tonight.day, quiet)
+    fresh = new_sources(counts, tonight.day)
+    of_fresh = pl.col("source_id").cast(pl.String).is_in(fresh["source_id"].implode())
+    cells = cells_tonight(counts.filter(~of_fresh) if fresh.height else counts, place, tonight.day, quiet)
+    if fresh.height:
+        cells = with_observed(cells, counts.filter(of_fresh & (pl.col("date") == tonight.day)))
     budget = tonight.settings
-    return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, tonight.quiet)
+    found = find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *fresh["source_id"]])
+    by_category = [s for s, m in place.mappings.items() if m.problems == "category"]
+    found, artefacts = without_artefacts(found, counts, seen, window.texts, tonight.day, place.region, by_category)
+    return found, pl.concat([fresh, artefacts])
 
 
 #: What a record's problem is read from; where none of it changed, the problem stays what it was.
@@ -289,8 +298,8 @@ def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFram
     return pl.concat([inside, again, outside], how="vertical_relaxed").unique("record_id", keep="first", maintain_order=True)
 
 
-def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, members: pl.DataFrame, told: Told, changes: pl.DataFrame,
-                   counts: pl.DataFrame, tonight: Tonight) -> None:
+def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detection, artefacts: pl.DataFrame, signals: pl.DataFrame, members: pl.DataFrame, told: Told,
+                   changes: pl.DataFrame, counts: pl.DataFrame, tonight: Tonight) -> None:
     """Rows of series, warnings, notices and metrics."""
     work.n_signals, work.n_warnings = signals.height, told.raised
     work.expected_false_alarms = found.expected_false_alarms
@@ -301,7 +310,7 @@ def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detectio
         work.writes += series_writes(seen, found, signals, members, told, changes, counts, tonight)
         work.deletes.append(Delete("series", "date < :before and not kept",
                                    {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
-    notices = _notices(place, found, told, tonight)
+    notices = _notices(place, found, artefacts, told, tonight)
     work.notices = notices.height
     work.writes.append(Write("notice", notices, "ignore"))
 
@@ -355,18 +364,18 @@ _NOTICE: dict[str, Any] = {"notice_id": pl.String, "raised_on": pl.Date, "as_of"
 
 
 def notice_frame(rows: list[dict], tonight_day: date, as_of: datetime, run_id: str) -> pl.DataFrame:
-    """Rows of the table `notice`; an id derives from what the notice is about and the day."""
+    """Rows of the table `notice`; an id derives from what the notice is about and the day, or what it is told of since."""
     out = []
     for row in rows:
         about = f"{row['kind']}|{row.get('code')}|{row.get('source_id')}|{row.get('problem_code')}|{row.get('place')}|{row.get('about', '')}"
-        notice_id = f"N{tonight_day:%Y%m%d}-" + blake2b(about.encode(), digest_size=5).hexdigest()
+        notice_id = f"N{row.get('since') or tonight_day:%Y%m%d}-" + blake2b(about.encode(), digest_size=5).hexdigest()
         out.append({**dict.fromkeys(_NOTICE), **{k: v for k, v in row.items() if k in _NOTICE}, "notice_id": notice_id,
                     "raised_on": tonight_day, "as_of": as_of, "run_id": run_id})
     return pl.DataFrame(out, schema=_NOTICE).unique("notice_id", keep="first", maintain_order=True)
 
 
-def _notices(place: Place, found: Detection, told: Told, tonight: Tonight) -> pl.DataFrame:
-    rows = []
+def _notices(place: Place, found: Detection, artefacts: pl.DataFrame, told: Told, tonight: Tonight) -> pl.DataFrame:
+    rows = artefact_lines(artefacts, place)
     for c in found.campaigns.iter_rows(named=True):
         where = c["fine_place"] or c["coarse_place"] or ""
         rows.append({"kind": "campaign", "problem_code": c["problem_code"], "place": where, "n_records": int(c["observed"]),
