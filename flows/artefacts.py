@@ -19,6 +19,8 @@ NEW_DAYS = 56
 GONE, LOW = 0.1, 0.5
 #: … the usual of a day being the median of the same weekday in so many weeks, from so many records a day on.
 WEEKS, LEAST_DAY = 8, 20
+#: What ended is named when a new category has been there for so many days: a week's silence of a rare one says nothing.
+ENDED_DAYS = 14
 #: A fall accounts for a rise of which it is this share; smaller falls than so many records are none.
 ACCOUNTS, LEAST_FALL = 0.6, 5
 #: So many days before the day may be an outage's.
@@ -114,6 +116,8 @@ def _new_categories(cells: pl.DataFrame, counts: pl.DataFrame, day: date, by_cat
 def _ended(own: pl.DataFrame, code: str, since: date, day: date) -> str | None:
     """The categories of the same source that brought no more than a tenth of what they had since another began; None where there are none."""
     span = min((day - since).days + 1, NEW_DAYS)
+    if span < ENDED_DAYS:
+        return None
     same = own.filter((pl.col("problem_code") != code) & (pl.col("problem_code").str.split(":").list.first() == code.split(":")[0]))
     was = same.filter(pl.col("date").is_between(since - timedelta(days=span), since - timedelta(days=1))).group_by("problem_code").agg(pl.col("n").sum().alias("was"))
     now = same.filter(pl.col("date") >= since).group_by("problem_code").agg(pl.col("n").sum().alias("now"))
