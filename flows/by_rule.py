@@ -115,13 +115,14 @@ def back_after_solved(seen: pl.DataFrame, day: date, rule: BackAfterSolved) -> S
     ended = pl.col("status").is_in(ENDED).fill_null(False)
     before = about.filter(pl.col("local_date") <= start).group_by(by).agg(
         ended.all().alias("_ended"), (pl.col("solved") & (pl.col("status") == "closed")).sum().alias("_solved"), pl.col("closed_at").max().alias("_closed"),
-        pl.col("respondent_key").first(), pl.col("incident_id").drop_nulls().mode().sort().first())
+        pl.col("respondent_key").first(), pl.col("incident_id").drop_nulls().mode().sort().first(),
+        (pl.len() * rule.days / ((pl.lit(start) - pl.col("local_date").min()).dt.total_days() + 1)).alias("_usual"))
     quiet = before.filter(pl.col("_ended") & (pl.col("_solved") >= rule.solved) & pl.col("_closed").is_not_null())
     new = about.filter(pl.col("local_date") > start).join(quiet.select(*by, "_closed"), on=by)
     back = new.group_by(by).agg(
         pl.len().cast(pl.Float64).alias("observed"), pl.col("caller_key").drop_nulls().n_unique().alias("_callers"), *_modes("fine_place", "coarse_place"),
         (pl.col("created_at") >= pl.col("_closed") + pl.duration(days=rule.quiet_days)).all().alias("_later")
-    ).filter(pl.col("_later") & (pl.col("_callers") >= rule.callers)).join(quiet, on=by)
+    ).filter(pl.col("_later") & (pl.col("_callers") >= rule.callers)).join(quiet, on=by).filter(pl.col("_callers") >= rule.times_usual * pl.col("_usual"))
     named = back.with_columns(pl.concat_str(pl.lit(f"{rule.id}:"), "_whose", pl.lit(":"), "problem_code").alias("signal_id"))
     signals = named.select("signal_id", pl.lit("recurrence").alias("kind"), pl.when(pl.col("respondent_key").is_null()).then(pl.lit("incident")).otherwise(
         pl.lit("respondent")).alias("level"), "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id", "observed",

@@ -38,10 +38,12 @@ class SeveralCallers(MatterRule):
 
 @dataclass(frozen=True)
 class BackAfterSolved(MatterRule):
-    """`solved` records or more closed as solved and none open, `quiet_days` without a new one after the last closing, then `callers` within `days` days."""
+    """`solved` records or more closed as solved and none open, `quiet_days` without a new one after the last closing, then `callers` within `days` days,
+    `times_usual` times what as many of the days before brought."""
 
     solved: int
     quiet_days: int
+    times_usual: float
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,8 @@ class Spread(MatterRule):
     were: int
 
 
-@dataclass(frozen=True)
-class NewProblem(MatterRule):
-    """`records` records of a found problem, the first within `days` days, where the place's records go back `known_days` at the least."""
-
-    records: int
-    known_days: int
-
-
 RULE_ID = "several_callers"
-_RULES: dict[str, type[MatterRule]] = {RULE_ID: SeveralCallers, "back_after_solved": BackAfterSolved, "after_inspection": AfterInspection, "spread": Spread,
-                                       "new_problem": NewProblem}
+_RULES: dict[str, type[MatterRule]] = {RULE_ID: SeveralCallers, "back_after_solved": BackAfterSolved, "after_inspection": AfterInspection, "spread": Spread}
 
 
 def matter_rule(rule_id: str, records_a_day: float = 0.0) -> Any:

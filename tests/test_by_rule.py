@@ -16,7 +16,7 @@ from warehouse.deciding import note
 
 DAY = date(2026, 6, 30)
 PLACE = places_of(load_mappings(), ["market_supervision"])[0]
-BACK, SPREAD = matter_rule("back_after_solved", 220), matter_rule("spread", 220)
+BACK, SPREAD = matter_rule("back_after_solved", 40), matter_rule("spread", 40)
 _MOMENT = pl.Datetime("us", "UTC")
 SCHEMA = {**dict.fromkeys(("record_id", "source_id", "title", "content", "row_hash", "caller_key", "street_code", "problem_code", "problem_name", "respondent_name",
                            "respondent_key", "incident_id", "record_type", "city", "district", "status", "fine_place", "coarse_place"), pl.String),
@@ -56,7 +56,8 @@ def test_a_matter_that_was_solved_and_stayed_away_is_told_when_it_is_back():
 @pytest.mark.parametrize("given", [
     [*SOLVED, (40, {}), *NEW],                                                     # one of the old is still open
     [(60, {"closed": 55}), (58, {"closed": 50, "solved": False}), *NEW],           # only one was solved
-    [(60, {"closed": 55}), (30, {"closed": 12}), *NEW],                            # never stayed away: the last was closed three days before
+    [(60, {"closed": 55}), (40, {"closed": 20}), *NEW],                            # never stayed away: the last was closed eleven days before
+    [*((ago, {"closed": ago - 1}) for ago in range(88, 40, -3)), *NEW],            # no more than it always brought
     [*SOLVED, *NEW[:2]],                                                           # too few
     [*SOLVED, *((ago, {"caller_key": "one"}) for ago in (9, 5, 1))],               # one caller
     [*SOLVED, (9, {}), (5, {}), (1, {"problem_code": "price.unmarked"})],          # about something else
