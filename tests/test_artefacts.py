@@ -69,7 +69,7 @@ def test_a_rise_beside_the_end_of_another_category_is_a_rename_and_one_beside_no
     before, after, artefacts = tonight(counts({**usual(f"{S}:Noise"), **risen, **ended}))
     assert before.height and after.filter(pl.col("problem_code") == f"{S}:Sewer").is_empty()
     assert set(artefacts["kind"]) == {"renamed"} and set(artefacts["other"]) == {"Drain"}
-    before, after, artefacts = tonight(counts({**usual(f"{S}:Noise"), **risen, **{k: 6.0 for k in ended}}))
+    before, after, artefacts = tonight(counts({**usual(f"{S}:Noise"), **risen, **dict.fromkeys(ended, 6.0)}))
     assert after.filter(pl.col("problem_code") == f"{S}:Sewer").height and artefacts.is_empty()
 
 
