@@ -17,6 +17,8 @@ from warehouse.store import Warehouse
 VOLUME_DAYS = 28
 #: A record that has come to its end.
 ENDED = ("closed", "withdrawn", "void")
+#: Questions, thanks and wishes are no trouble that could come back.
+NO_TROUBLE = ("consultation", "praise", "suggestion", "withdrawal")
 _AGAIN = "again:"
 Spoken = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -108,7 +110,7 @@ def _several_callers(seen: pl.DataFrame, day: date, rule: SeveralCallers, more_c
 
 def back_after_solved(seen: pl.DataFrame, day: date, rule: BackAfterSolved) -> Spoken:
     """Matters of one respondent and problem (else of one incident) that were closed as solved, stayed away, and are back."""
-    about = seen.filter((pl.col("local_date") <= day) & pl.col("problem_code").is_not_null()).with_columns(
+    about = seen.filter((pl.col("local_date") <= day) & pl.col("problem_code").is_not_null() & ~pl.col("record_type").is_in(NO_TROUBLE).fill_null(False)).with_columns(
         pl.coalesce("respondent_key", "incident_id").alias("_whose")).filter(pl.col("_whose").is_not_null())
     start = day - timedelta(days=rule.days)
     by = ["_whose", "problem_code"]

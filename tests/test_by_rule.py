@@ -62,6 +62,7 @@ def test_a_matter_that_was_solved_and_stayed_away_is_told_when_it_is_back():
     [*SOLVED, *((ago, {"caller_key": "one"}) for ago in (9, 5, 1))],               # one caller
     [*SOLVED, (9, {}), (5, {}), (1, {"problem_code": "price.unmarked"})],          # about something else
     NEW,                                                                           # never solved before
+    [(ago, {**more, "record_type": "consultation"}) for ago, more in (*SOLVED, *NEW)],
 ])
 def test_what_was_not_solved_or_has_not_stayed_away_is_no_return(given):
     assert fired(back_after_solved(rows(*given), DAY, BACK)) == []
