@@ -212,7 +212,8 @@ def _returned(own: pl.DataFrame, day: date, window: int, drive: Mapping[str, Any
     """What had been done before a matter came back."""
     if drive is not None:
         return {"drive": drive["title"], "first": drive["first_day"], "last": drive["last_day"], "n": own.filter(pl.col("local_date") > drive["last_day"]).height}
-    done = own.filter((pl.col("local_date") <= day - timedelta(days=window)) & (pl.col("status") == "closed"))
+    again = own.filter(pl.col("local_date") > day - timedelta(days=window))["created_at"].min()
+    done = own.filter((pl.col("status") == "closed") & (pl.col("closed_at") < again))
     closed = done["closed_at"].max()
     return {"solved": done.filter(pl.col("solved").fill_null(False)).height, "closed": closed.date() if isinstance(closed, datetime) else "—"}
 

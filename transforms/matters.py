@@ -234,8 +234,9 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
     ids = _of_signals(group, members)
     kind = lead["kind"]
     if lead["level"] == "respondent":
-        row, own = _of_respondent(base, by_rule.head(1), behind, records, lead["respondent_key"])
-        return {**row, "kind": kind, "problem_code": lead["problem_code"], "observed": lead["observed"], "p_value": None}, sorted({*own, *ids})
+        # Of all that is said of a respondent only what the rule speaks of.
+        row, _ = _of_respondent(base, by_rule.head(1), behind.filter(pl.col("record_id").is_in(ids)), records, lead["respondent_key"])
+        return {**row, "kind": kind, "problem_code": lead["problem_code"], "observed": lead["observed"], "p_value": None}, ids
     if lead["level"] == "coarse":
         return {**base, "kind": kind, "subject": "coarse", "problem_code": lead["problem_code"], "problems": [lead["problem_code"]], "fine_place": None,
                 "coarse_place": lead["coarse_place"], "streets": behind["fine_place"].drop_nulls().unique().sort().to_list(), "observed": lead["observed"],
