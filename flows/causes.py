@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 from rich.console import Console
 
+from flows.drives import campaigns, drives_known
 from flows.facts import known_as_of
 from flows.figures import Facts
 from flows.lists import day_of_list
@@ -142,6 +143,8 @@ def show_causes(settings: Settings, problem: str, kind: str, day: date | None, s
         for t in told:
             for line in sentences(t, name, lang):
                 console.print(line, markup=False)
+        for text in campaigns(drives_known(house), [p for t in told for p in (t.period, t.other)], lang):
+            console.print(say("review.campaign", lang, text=text), markup=False)
         for line in curve(facts.within("records", period).filter(which), lang):
             console.print(line, markup=False)
         return 0

@@ -2,12 +2,13 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import blake2b
 
 import joblib
 import polars as pl
 
+from flows.lineage import lineage_write, problem_events
 from flows.places import Place
 from models.problems import ProblemClusterer, TaxonomyClassifier
 from policy import taxonomy
@@ -69,7 +70,7 @@ class Found:
 NOTHING_FOUND = pl.DataFrame(schema={"record_id": pl.String, "problem_id": pl.String, "problem_name": pl.String})
 
 
-def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, with_texts: Callable[[pl.DataFrame], pl.DataFrame], state: bytes | None, place: Place, day: date, run_id: str) -> Found:
+def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, with_texts: Callable[[pl.DataFrame], pl.DataFrame], state: bytes | None, place: Place, day: date, as_of: datetime, run_id: str) -> Found:
     """Problems that the taxonomy does not have, among what it leaves over.
 
     left: tonight's records without a problem. earlier: those of the last `FIT_DAYS` days that are neither in `left`, without texts, which
@@ -84,7 +85,7 @@ def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, with_texts: Callab
     columns = ("record_id", "title", "content", "created_at", "row_hash")
     whole = pl.concat([with_texts(earlier).select(columns), left.select(columns)]).sort("created_at", "row_hash", "record_id")
     model = ProblemClusterer(random_state=0).fit(whole, previous=kept["model"])
-    ids = dict(kept["ids"])
+    ids, was_ids = dict(kept["ids"]), list(kept["ids"].values())
     labelled = whole.with_columns(pl.Series("_label", model.labels_, dtype=pl.Int64))
     founders = labelled.filter(pl.col("_label") >= 0).group_by("_label", maintain_order=True).agg(
         pl.col("record_id").first(), pl.len().alias("n"), pl.col("created_at").min().dt.date().alias("first_seen"),
@@ -102,10 +103,16 @@ def found_problems(left: pl.DataFrame, earlier: pl.DataFrame, with_texts: Callab
     rows = table.select("problem_id", "name", pl.concat_str(pl.lit("found:"), "problem_id").alias("problem_code"),
                         pl.col("n").cast(pl.Int64).alias("n_records"), "first_seen", "last_seen",
                         pl.col("record_id").alias("founded_by"), pl.lit(run_id).alias("run_id"))
+    events = problem_events(model.lineage_, ids, state is None)
+    ended = events.filter(pl.col("kind").is_in(["merged", "died"])).select(
+        pl.col("thing_id").alias("problem_id"), pl.when(pl.col("kind") == "merged").then("other").alias("merged_into"), pl.lit(day).alias("ended_on"), pl.lit(run_id).alias("run_id"))
+    was = pl.col("problem_id").is_in(was_ids)
+    writes = (Write("problem", rows.filter(~was), "upsert"), Write("problem", rows.filter(was).drop("first_seen", "founded_by"), "upsert"),
+              Write("problem", ended, "upsert"), lineage_write("problem", events, place.key, day, as_of, run_id))
     out = io.BytesIO()
     joblib.dump(kept, out)
     blob = pl.DataFrame({"state": [out.getvalue()]}, schema={"state": pl.Binary})
-    return Found(placed, (Write("problem", rows, "upsert"),), (LakeWrite(STATE, place.key, blob, "all"),))
+    return Found(placed, writes, (LakeWrite(STATE, place.key, blob, "all"),))
 
 
 def _named(records: pl.DataFrame, labels, kept: dict, ordered: bool = False) -> pl.DataFrame:

@@ -1,4 +1,5 @@
 """专项检查 and 每月一题: what was planned, what was found, and what it did against where it was not."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -22,7 +23,9 @@ from transforms.canonical import MOMENT
 from warehouse.deciding import note
 from warehouse.settings import Settings
 
-KINDS, LEVELS = ("inspection", "theme"), ("city", "district", "bureau")
+#: A campaign (行动) is a label with dates: it explains shifts, and changes no counts.
+KINDS, LEVELS = ("inspection", "theme", "campaign"), ("city", "district", "bureau")
+_LETTER = {"inspection": "Z", "theme": "T", "campaign": "X"}
 _DRIVE: dict[str, Any] = {"drive_id": pl.String, "kind": pl.String, "level": pl.String, "title": pl.String, "problem_code": pl.String, "streets": pl.List(pl.String),
                           "first_day": pl.Date, "last_day": pl.Date, "units": pl.List(pl.String), "measures": pl.String, "target": pl.Float64, "origin": pl.String,
                           "known_at": MOMENT, "noted_by": pl.String}
@@ -46,7 +49,7 @@ def add_drive(settings: Settings, row: dict[str, Any], as_json: bool, at: dateti
         raise BadUsage(say("usage.days", lang, first=row["first_day"], last=row["last_day"]))
     moment = at or now()
     digest = blake2b(f"{row['title']}|{row['problem_code']}|{moment}".encode(), digest_size=4).hexdigest()
-    row = {**row, "drive_id": f"{'T' if row['kind'] == 'theme' else 'Z'}{row['first_day']:%Y%m%d}-{digest}", "known_at": moment}
+    row = {**row, "drive_id": f"{_LETTER[row['kind']]}{row['first_day']:%Y%m%d}-{digest}", "known_at": moment}
     house = House.open(settings)
     try:
         note(house.warehouse, "drive", pl.DataFrame([{c: row.get(c) for c in _DRIVE}], schema=_DRIVE))
@@ -171,6 +174,8 @@ def show_effect(settings: Settings, drive_id: str, as_of: datetime | None, form:
         moment = as_of or known_as_of(house)
         if mine.is_empty() or moment is None:
             raise BadUsage(say("usage.nothing", lang, what=drive_id))
+        if mine["kind"][0] == "campaign":
+            raise BadUsage(say("effect.campaign", lang))
         told = measure(house, mine.row(0, named=True), moment, all_)
         if form == "json":
             e = told.effect
@@ -195,6 +200,12 @@ def list_drives(settings: Settings) -> int:
         return 0
     finally:
         house.warehouse.close()
+
+
+def campaigns(drives: pl.DataFrame, periods: Sequence[Period], lang: str) -> list[str]:
+    """The campaigns that run in any of these periods, with their days: what may explain a shift between them."""
+    on = pl.any_horizontal((pl.col("first_day") <= p.last) & (pl.col("last_day") >= p.first) for p in periods)
+    return [say("drive.campaign", lang, title=d["title"], first=d["first_day"], last=d["last_day"]) for d in drives.filter((pl.col("kind") == "campaign") & on).iter_rows(named=True)]
 
 
 def theme_of(day: date, drives: pl.DataFrame) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Why: a warning, a record or a problem with what stands behind it."""
+"""Why: a warning, a record, an incident or a problem with what stands behind it."""
 import json
 
 import polars as pl
@@ -6,21 +6,23 @@ from rich.console import Console
 
 from flows.card import cards_of, json_ready
 from flows.dates import now
+from flows.lineage import lives_in, merged_into, tree
 from flows.messages import BadUsage, print_json
 from flows.running import House
+from models.taxonomy_classifier import TaxonomyClassifier
 from policy.catalogue import say
 from policy.rules import rules
-from policy.taxonomy import taxonomy
+from policy.taxonomy import rules_on, taxonomy
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 from warehouse.warning_work import family
 
 
 def explain(settings: Settings, what: str) -> int:
-    """Prints what is known about a warning, record or problem, by its id."""
+    """Prints what is known about a warning, record, incident or problem, by its id."""
     house = House.open(settings)
     try:
-        for found in (_warning, _record, _problem):
+        for found in (_warning, _record, _incident, _problem):
             lines = found(house.warehouse, what, settings.lang)
             if lines:
                 Console(highlight=False, soft_wrap=True).print("\n".join(lines), markup=False)
@@ -88,6 +90,7 @@ def _record(house: Warehouse, what: str, lang: str) -> list[str]:
                  "incident_id", "file_name", "sheet", "row_number"):
         if r[name] is not None:
             lines.append(f"  {name}: {r[name]}")
+    lines += [say("explain.also", lang, names="、".join(also) if lang == "zh" else ", ".join(also))] if (also := _also(r, lang)) else []
     lines += [f"  {code}: {rules()[code].message(lang)}" for code in r["flags"] or [] if code in rules()]
     for v in house.revisions(pl.Series([what])).iter_rows(named=True):
         lines.append(f"  revision {v['revision_no']}: known {v['known_at']:%Y-%m-%d %H:%M}, status {v['status']}")
@@ -96,18 +99,44 @@ def _record(house: Warehouse, what: str, lang: str) -> list[str]:
     return lines
 
 
+def _incident(house: Warehouse, what: str, lang: str) -> list[str]:
+    with house.engine.connect() as connection:
+        into = lives_in(connection, "incident", what)
+    if into is None:
+        return []
+    i = house.select("incident", "incident_id = :i", i=into).row(0, named=True)
+    lines = [*([say("lineage.lives", lang, asked=what, into=into)] if into != what else []), f"{into}  {i['title'] or ''}"]
+    lines += [f"  {name}: {i[name]}" for name in ("place", "respondent", "problem_code", "first_seen", "last_seen", "n_records", "n_callers", "founded_by") if i[name] is not None]
+    lines += tree(house, "incident", into, lang)
+    records = house.read("select record_id, created_at, street, status, content from v_records where incident_id = :i order by created_at, record_id", i=into)
+    return lines + [f"  {r['record_id']} {r['created_at']:%Y-%m-%d %H:%M} {r['street'] or ''} {r['status']} {(r['content'] or '')[:80]}" for r in records.iter_rows(named=True)]
+
+
+def _also(r: dict, lang: str) -> list[str]:
+    """A record's secondary problems: what the taxonomy's rules find in it besides its own, which alone is counted."""
+    if taxonomy().problem(r["problem_code"]) is None:
+        return []
+    codes = TaxonomyClassifier(rules=tuple(rules_on(r["local_date"]))).all_codes(r)
+    return [p.name(lang) for c in codes if (p := taxonomy().problem(c)) is not None and c != r["problem_code"]]
+
+
 def _problem(house: Warehouse, what: str, lang: str) -> list[str]:
-    lines = []
+    lines, ids = [], [what.removeprefix("found:")]
     problem = taxonomy().problem(what)
     if problem is not None:
         lines = [f"{problem.code}  {problem.name(lang)}", problem.definition, f"  lead: {problem.lead_unit}; co: {', '.join(problem.co_units)}",
                  f"  law: {'; '.join(problem.law)}"]
-    found = house.select("problem", "problem_id = :p", p=what.removeprefix("found:"))
-    if found.height:
-        p = found.row(0, named=True)
-        lines = [f"{p['problem_id']}  {p['name']}", f"  records {p['n_records']}, {p['first_seen']} to {p['last_seen']}, founded by {p['founded_by']}"]
-    counted = house.read("select coalesce(fine_place, coarse_place) as place, count(*) as n from record where problem_code = :p or problem_id = :q "
-                         "group by 1 order by 2 desc limit 10", p=what, q=what.removeprefix("found:"))
+    with house.engine.connect() as connection:
+        into = lives_in(connection, "problem", ids[0])
+        if into is not None:
+            ids = merged_into(connection, "problem", into)
+    if into is not None:
+        p = house.select("problem", "problem_id = :p", p=into).row(0, named=True)
+        lines = [*([say("lineage.lives", lang, asked=what, into=into)] if into != what.removeprefix("found:") else []), f"{into}  {p['name']}",
+                 f"  records {p['n_records']}, {p['first_seen']} to {p['last_seen']}, founded by {p['founded_by']}", *tree(house, "problem", into, lang)]
+    slots = {f"p{n}": i for n, i in enumerate(ids)}
+    counted = house.read(f"select coalesce(fine_place, coarse_place) as place, count(*) as n from record where problem_code = :code or problem_id in "
+                         f"({', '.join(':' + s for s in slots)}) group by 1 order by 2 desc, 1 limit 10", code=what, **slots)
     if not lines and counted.is_empty():
         return []
     return [*(lines or [what]), *(f"  {r['place'] or '—'}: {r['n']}" for r in counted.iter_rows(named=True))]

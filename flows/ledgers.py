@@ -117,10 +117,17 @@ def ranked(house: House, ledger: Ledger, day: date, as_of: datetime, asked: date
     return scored(items.select(list(ITEM)), events.select("item_id", "kind", "day"), about, day, [(r.id, r.when, r.points) for r in ledger.rules(day)])
 
 
-def words(row: Mapping[str, Any], ledger: Ledger, day: date, lang: str) -> str:
-    """An item's marks, each overdue check with its ground."""
+def words(row: Mapping[str, Any], ledger: Ledger, day: date, lang: str, brief: bool = False) -> str:
+    """An item's marks, each overdue check with its ground unless `brief`."""
     rules = {r.id: r for r in ledger.rules(day)}
-    return ("、" if lang == "zh" else ", ").join(rules[m].name(lang) + (f"（{rules[m].source}）" if rules[m].check else "") for m in row["marks"])
+    return ("、" if lang == "zh" else ", ").join(rules[m].name(lang) + (f"（{rules[m].source}）" if rules[m].check and not brief else "") for m in row["marks"])
+
+
+def grounds(rows: pl.DataFrame, ledger: Ledger, day: date, lang: str) -> list[str]:
+    """The grounds of the overdue checks among these items, in one sentence; none where there is none."""
+    seen = set(rows["marks"].list.explode().drop_nulls())
+    told = [f"{r.name(lang)}（{r.source}）" if lang == "zh" else f"{r.name(lang)} ({r.source})" for r in ledger.rules(day) if r.check and r.id in seen]
+    return [say("ledger.grounds", lang, text=("；" if lang == "zh" else "; ").join(told))] if told else []
 
 
 def show_ledger(settings: Settings, kind: str, day: date | None, top: int, overdue: bool, form: str) -> int:

@@ -20,6 +20,8 @@ from policy.periods import SPAN, Period, latest
 from warehouse.settings import Settings
 
 #: The columns of the table on the screen.
+#: A count that has grown by so many times itself is told as a multiple, not in percent.
+MANY = 10
 COLUMNS = ("key", "period", "value", "interval", "of", "waiting", "before", "change", "notes")
 
 
@@ -110,14 +112,16 @@ def words(row: Mapping[str, Any], keys: Mapping[str, str], lang: str, brief: boo
     relative = unit not in ("percent", "points", "days", "hours")
     change = row["change"]
     if change is not None:
-        said = f"{change:+.2%}" if relative else say("metrics.points", lang, n=f"{100 * change:+.2f}") if unit == "percent" else f"{change:+.2f}"
+        many = relative and change >= MANY
+        said = (say("metrics.times", lang, n=f"{change + 1:,.0f}") if many else f"{change:+.2%}") if relative else say("metrics.points", lang, n=f"{100 * change:+.2f}") if unit == "percent" else say(
+            f"metrics.unit.{unit}", lang, n=f"{change:+.2f}")
         if brief and row["change_low"] is not None and row["change_low"] <= 0 <= row["change_high"]:
             said += say("metrics.chance", lang)
         elif not brief and row["change_low"] is not None:
             low, high = ((f"{row[c]:+.1%}" if relative else f"{row[c] * (100 if unit == 'percent' else 1):+.1f}") for c in ("change_low", "change_high"))
             said += f" ({low}…{high})"
-        if row["change_per_day"] is not None:
-            said += "; " + say("metrics.per_day", lang, n=f"{row['change_per_day']:+.2%}")
+        if row["change_per_day"] is not None and not many:
+            said += ("；" if lang == "zh" else "; ") + say("metrics.per_day", lang, n=f"{row['change_per_day']:+.2%}")
     else:
         said = "—"
     of = "—" if row["denominator"] is None else f"{_plain(row['numerator'])}/{_plain(row['denominator'])}" if is_rate else f"n={_plain(row['denominator'])}"

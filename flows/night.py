@@ -1,7 +1,7 @@
 """The night's work on one place: classify, link, count, detect, warn. Everything it needs comes in; everything it says is rows to publish."""
 import json
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -13,6 +13,7 @@ from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
 from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals, with_observed
 from flows.feedback import Feedback, feedback
 from flows.life import Tended, tend
+from flows.lineage import incident_events, lineage_write
 from flows.link import KEPT, link
 from flows.places import Place
 from flows.tonight import Tonight
@@ -96,7 +97,7 @@ def made_at_once(place: Place, records: pl.DataFrame, day: date) -> pl.DataFrame
     """Codes and ids of records (the columns of `touched`) as a first night would give them, all at once: record_id and `MADE`."""
     rows = known_problems(place.with_places(records), place).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
     left = rows.filter(pl.col("problem_code").is_null())
-    rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, "").records)
+    rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, datetime(day.year, day.month, day.day, tzinfo=UTC), "").records)
     links = link(rows, rows.clear().drop("title", "content"), lambda ids: rows.clear().select("record_id", *TEXTS), None,
                  [s for s, m in place.mappings.items() if m.problems == "category"], place.link_window_days)
     incident = pl.col("record_id").replace_strict(dict(links.records.iter_rows()), default=None, return_dtype=pl.String)
@@ -162,7 +163,7 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Plac
                             & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
     kept = window.house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
     state = kept["state"][-1] if "state" in kept.columns and kept.height else None
-    found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.run_id)
+    found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.as_of, tonight.run_id)
     work.writes += found.writes
     work.lake += found.lake
     return _with_found(rows, found.records)
@@ -198,7 +199,10 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
         work.writes.append(Write("record", changed.select("record_id", "incident_id", pl.lit(tonight.run_id).alias("run_id")), "update"))
     touched = {*moved.values(), *rows["incident_id"].drop_nulls().to_list()}
     whole = pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
-    work.writes.append(Write("incident", _incident_rows(whole, window, tonight.run_id), "upsert"))
+    touched_rows = _incident_rows(whole, window, tonight.run_id)
+    work.writes.append(Write("incident", touched_rows, "upsert"))
+    events = incident_events(window.house, place, tonight.day, since, touched_rows, old["incident_id"], links.merged)
+    work.writes.append(lineage_write("incident", events, place.key, tonight.day, tonight.as_of, tonight.run_id))
     if links.merged.height:
         work.writes.append(Write("incident", links.merged.select("incident_id", pl.col("into").alias("merged_into"),
                                                                  pl.lit(tonight.run_id).alias("run_id")), "upsert"))

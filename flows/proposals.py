@@ -38,7 +38,8 @@ class Past:
         """Themes by score: columns of `transforms.proposals.themes`."""
         plan, back = rules()["themes"], lambda first, last: Period(SPAN, self.day - timedelta(days=first), self.day - timedelta(days=last))
         streets = self.records["street"].drop_nulls().n_unique()
-        found = themes(self.records, self.day, streets, plan["weights"], plan["least"], self.facts.has(back(WINDOW - 1 + 364, 364)), self.facts.has(back(363, 363 - MONTH + 1)))
+        found = themes(self.records, self.day, streets, plan["weights"], plan["least"], self.facts.has(back(WINDOW - 1 + 364, 364)), self.facts.has(back(363, 363 - MONTH + 1)),
+                       self.facts.has(back(2 * WINDOW - 1, WINDOW)))
         return found.head(plan["top"])
 
     def suspects(self) -> pl.DataFrame:
@@ -111,6 +112,14 @@ def show_cases(settings: Settings, day: date | None, like: str | None, form: str
         return 0
     finally:
         house.warehouse.close()
+
+
+def lead(row: dict, lang: str) -> dict[str, object]:
+    """One suspicion as the cells of a table; how many callers is not said where a report is among the records. Of several laws the first is named."""
+    law = (row["law"] or "").split("；")
+    found = say("cases.proved", lang, true=row["n_true"], found=row["n_found"]) if row["n_found"] else say("cases.unverified", lang)
+    return {"respondent": row["respondent"], "street": row["street"], "what": taxonomy.name(row["problem_code"], lang), "n": row["n"], "n_callers": None if row["has_report"] else row["n_callers"],
+            "found": found + (say("cases.filed", lang) if row["filed"] else ""), "law": law[0] + (say("cases.more_laws", lang, n=len(law)) if len(law) > 1 else "")}
 
 
 def case_line(row: dict, lang: str) -> str:

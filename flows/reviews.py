@@ -6,7 +6,10 @@ from types import MappingProxyType
 
 import polars as pl
 
-from flows import sheet_parts as part
+from flows import sheet_decisions as decided
+from flows import sheet_figures as counted
+from flows import sheet_matters as matter
+from flows import sheet_sources as source
 from flows.figures import figures
 from flows.lists import day_of_list
 from flows.messages import BadUsage, print_json, tell
@@ -32,28 +35,30 @@ _raised = lambda k: pl.col("raised_on").is_between(k.period.first, k.day)
 _open = pl.col("status").is_in(OPEN)
 _Part = Callable[[Known], Section]
 PARTS: Mapping[str, tuple[_Part, ...]] = MappingProxyType({
-    "day": (lambda k: part.points_part(k, True), lambda k: part.warnings_part(k, "new", _raised(k)),
-            lambda k: part.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), part.hard_part, part.clocks_part, part.whistles_part,
-            part.open_loops_part, lambda k: part.counted_part(k, "problems", "problem", "previous"), part.notices_part, part.nights_part),
-    "week": (part.key_work_part, part.outlook_part, lambda k: part.points_part(k, True), lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
-             lambda k: part.counted_part(k, "streets", "street", "previous"), lambda k: part.warnings_part(k, "new", _raised(k)),
-             lambda k: part.warnings_part(k, "open", _open & ~_raised(k)), part.hard_part, part.ledgers_part, part.suspects_part, part.consultations_part, part.notices_part),
-    "tenday": (lambda k: part.points_part(k, True), part.verdicts_part, part.frequent_part, lambda k: part.counted_part(k, "problems", "problem", "previous", moved=True), part.cells_part,
-               part.hard_part, lambda k: part.warnings_part(k, "open", _open), part.themes_part, part.consultations_part, part.nights_part),
-    "month": (lambda k: part.counted_part(k, "top_five", "focus", "year", 5, moved=True), lambda k: part.counted_part(k, "problems", "problem", "year", moved=True), part.frequent_part,
-              lambda k: part.ranking_part(k, "street", RATES, "street_ranking"), lambda k: part.ranking_part(k, "unit", (*RATES, "on_time_closure"), "unit_ranking"),
-              part.failures_part, part.closure_part, part.cases_part, part.suspects_part, part.drives_part, part.themes_part, part.ledgers_part, part.verdicts_part, part.hard_part,
-              lambda k: part.points_part(k, True), part.consultations_part, part.scores_part, part.outlook_part),
+    "day": (lambda k: decided.points_part(k, True), lambda k: matter.warnings_part(k, "new", _raised(k)),
+            lambda k: matter.warnings_part(k, "worse", pl.col("updated_on").is_between(k.period.first, k.day) & ~_raised(k) & _open), matter.hard_part, matter.clocks_part, matter.tracks_part, matter.whistles_part,
+            matter.open_loops_part, lambda k: counted.counted_part(k, "problems", "problem", "previous"), decided.notices_part, decided.nights_part),
+    "week": (decided.key_work_part, source.outlook_part, lambda k: decided.points_part(k, True), lambda k: counted.counted_part(k, "problems", "problem", "previous", moved=True), counted.cells_part,
+             lambda k: counted.counted_part(k, "streets", "street", "previous"), lambda k: matter.warnings_part(k, "new", _raised(k)),
+             lambda k: matter.warnings_part(k, "open", _open & ~_raised(k)), matter.hard_part, source.ledgers_part, source.suspects_part, decided.consultations_part, decided.notices_part),
+    "tenday": (lambda k: decided.points_part(k, True), matter.verdicts_part, counted.frequent_part, lambda k: counted.counted_part(k, "problems", "problem", "previous", moved=True), counted.cells_part,
+               matter.hard_part, lambda k: matter.warnings_part(k, "all_open", _open), source.themes_part, decided.consultations_part, decided.nights_part),
+    "month": (lambda k: counted.counted_part(k, "top_five", "focus", "year", 5, moved=True), lambda k: counted.counted_part(k, "problems", "problem", "year", moved=True), counted.frequent_part,
+              lambda k: counted.ranking_part(k, "street", RATES, "street_ranking"), lambda k: counted.ranking_part(k, "unit", (*RATES, "on_time_closure"), "unit_ranking"),
+              counted.failures_part, counted.closure_part, counted.cases_part, matter.tracks_part,
+              source.suspects_part, source.drives_part, source.themes_part, source.ledgers_part, matter.verdicts_part, matter.hard_part,
+              lambda k: decided.points_part(k, True), decided.consultations_part, decided.scores_part, source.outlook_part),
 })
 #: The half-year is looked at as a month is.
 _LIKE = MappingProxyType({"half": "month"})
 
 
 def sheet_of(k: Known) -> Sheet:
-    """The sheet of what is known."""
+    """The sheet of what is known; sections without a row come last."""
     like = _LIKE.get(k.kind, k.kind)
     wanted, compare = FIGURES[like]
-    return Sheet(k.kind, k.period, k.asked or k.as_of, (part.figures_part(k, wanted, compare), *(make(k) for make in PARTS[like])))
+    made = (counted.figures_part(k, wanted, compare), *(make(k) for make in PARTS[like]))
+    return Sheet(k.kind, k.period, k.asked or k.as_of, tuple(sorted(made, key=lambda s: s.rows.is_empty())))
 
 
 def published(k: Known) -> pl.DataFrame:

@@ -11,7 +11,9 @@ from flows.drives import drives_known
 from flows.facts import known_as_of, warnings_known
 from flows.figures import Facts
 from flows.proposals import Past
+from flows.residents import residents
 from flows.running import House
+from policy import taxonomy
 from policy.hard import look_back_days, marks
 from policy.lifecycle import OPEN, ZONE
 from policy.periods import SPAN, Period, holding, whole
@@ -40,6 +42,11 @@ class Sheet:
     period: Period
     as_of: datetime
     sections: tuple[Section, ...]
+
+    @property
+    def filled(self) -> tuple[Section, ...]:
+        """The sections that have rows, which come first."""
+        return tuple(s for s in self.sections if s.rows.height)
 
     def trace(self, line: str) -> pl.DataFrame | None:
         """(record_id) behind a line "3.2" (the third section's second row); None for a line that is not there."""
@@ -114,6 +121,15 @@ class Known:
         """(warning_id, record_id) of those warnings, of records known at the moment."""
         return self.house.warehouse.behind(self.warnings["warning_id"])
 
+    def problem(self, row: Mapping[str, Any]) -> str | None:
+        """The name of a row's problem in the sheet's language; as it was stored where the taxonomy has none."""
+        code = row["problem_code"]
+        return taxonomy.name(code, self.lang) if code and taxonomy.problem(code) else row["problem_name"]
+
+    def subject(self, subject: str | None) -> str | None:
+        """What a point, consultation or whistle is about, as a person reads it: a problem by its name, a record by its source's number, all else by its id."""
+        return None if subject is None else short(taxonomy.name(subject, self.lang))
+
     @property
     def open(self) -> pl.DataFrame:
         """The warnings that are open."""
@@ -129,6 +145,11 @@ class Known:
     def drives(self) -> pl.DataFrame:
         """Special inspections and themes noted by the moment."""
         return drives_known(self.house, self.asked)
+
+    @cached_property
+    def residents(self) -> dict[str, int]:
+        """Street → residents, where the bureau's list has them."""
+        return residents(self.house, self.day, self.asked)
 
     @cached_property
     def points(self) -> pl.DataFrame:
@@ -149,6 +170,21 @@ def known(house: House, kind: str, day: date, so_far: bool, asked: datetime | No
 def local(moment: datetime) -> str:
     """A moment as people read it."""
     return f"{moment.astimezone(ZONE):%Y-%m-%d %H:%M}"
+
+
+def short(id_: str) -> str:
+    """A record's id without its source: the number by which the source's own system knows it."""
+    return id_.rpartition(":")[2] if id_.partition(":")[2] else id_
+
+
+def joined(names: Sequence[str], lang: str) -> str:
+    """Names in one line."""
+    return ("、" if lang == "zh" else ", ").join(names)
+
+
+def traced(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """(row, record_id) of rows with a list of record ids each."""
+    return pl.DataFrame(rows, schema={"row": pl.Int64, "record_id": pl.List(pl.String)}).explode("record_id", empty_as_null=True).drop_nulls("record_id")
 
 
 def frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> pl.DataFrame:

@@ -14,11 +14,13 @@ from flows.wording import Rule, Speaking, copied_text, problem_name, rule_of, sa
 from models.typical import typical
 from policy import taxonomy
 from policy.alerts import at_once
+from policy.catalogue import say
 from policy.clocks import due_dates
-from policy.levels import Level, level, rank, reason
+from policy.levels import LEVELS, Level, level, rank, reason
 from policy.lifecycle import ENDED, OPEN
 from policy.matters import MatterRule
 from policy.packs import law_for
+from policy.remedies import remedy
 from policy.routing import route
 from policy.sentinels import SentinelRule
 from transforms.identity import identify
@@ -174,11 +176,13 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     q_value = significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None))
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
-    copied = copied_text(own)
-    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None), old)
+    copied, known_remedy = copied_text(own), remedy(problem, day)
+    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None, known_remedy is not None), old)
     tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
     told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive)
+    if known_remedy is not None:
+        told = {x: {**t, "summary": t["summary"] + say("warn.remedy", x, text=known_remedy.text(x), source=known_remedy.source)} for x, t in told.items()}
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
     founder = own.row(0, named=True)["record_id"]
     return {
@@ -206,7 +210,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     }
 
 
-def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None, copied: bool) -> Level:
+def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None, copied: bool, remedied: bool = False) -> Level:
     """The attention level by the table: of the matter's own figures, and of the rule that one of its records meets."""
     kind, problem = matter["kind"], matter["problem_code"]
     critical = bool(problem and taxonomy.taxonomy().is_safety_critical(problem))
@@ -215,6 +219,9 @@ def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None,
     if kind not in ("sentinel", "cluster") and rule is not None and not says_little(rule):
         by_rule = level("sentinel", safety_critical=True, n_records=n_records, n_callers=callers, severity=rule.level)
         got = min(got, by_rule, key=lambda g: rank(g.level))
+    if not critical and matter["p_value"] is None and kind != "sentinel" and remedied and rank(got.level) + 1 < len(LEVELS):
+        # What has its remedy and stays within its normal needs no new thought.
+        got = Level(LEVELS[rank(got.level) + 1], "standing_remedy")
     if not critical and copied:
         # Many hands under one text are one voice: it is heard, it does not shout.
         got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))

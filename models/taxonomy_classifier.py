@@ -107,13 +107,25 @@ class TaxonomyClassifier(ClassifierMixin, BaseEstimator):
         back[distinct["row"].explode().to_numpy()] = np.repeat(np.arange(distinct.height), distinct["row"].list.len().to_numpy())
         return _scores(first[back], score[back], second[back], second_score[back], scan.codes, scan.scoring["min_score"])
 
+    def all_codes(self, record: Mapping[str, Any] | pl.DataFrame) -> list[str]:
+        """Every code that the rules find in one record: the primary one, as `predict` gives it, first, then the others by score; those below the floor are none.
+
+        Totals count primary codes only.
+        """
+        frame = _one(record)
+        said = self.score_rules(frame)["code"][0]
+        if said is None:
+            return []
+        scores = _scan_of(self.rules).scores(*_normalised(_texts(frame), _scan_of(self.rules).scoring).select("title", "body").get_columns())[0]
+        floor, codes = _scan_of(self.rules).scoring["min_score"], _scan_of(self.rules).codes
+        return [said, *(codes[i] for i in np.argsort(-scores, kind="stable") if scores[i] >= floor and codes[i] != said)]
+
     def explain(self, record: Mapping[str, Any] | pl.DataFrame) -> dict[str, Any]:
         """Why one record has its code: code, score, runner_up, margin and `matched`, the words found by pattern.
 
         `matched` is a list of (kind, pattern, words found), strong ones first. Words come from the masked text that was given.
         """
-        frame = record if isinstance(record, pl.DataFrame) else pl.DataFrame([{k: record.get(k) for k in ("title", "content")}],
-                                                                          schema={"title": pl.String, "content": pl.String})
+        frame = _one(record)
         row = self.score_rules(frame).row(0, named=True)
         rule = next((r for r in map(_as_rule, self.rules) if r["code"] == row["code"]), None)
         if rule is None:
@@ -146,9 +158,9 @@ class _Scan:
         parts = [self._best(titles[i:i + rows_at_once], bodies[i:i + rows_at_once]) for i in range(0, max(len(titles), 1), rows_at_once)]
         return tuple(np.concatenate(x) for x in zip(*parts))
 
-    def _best(self, titles: pl.Series, bodies: pl.Series):
-        n, k = len(titles), len(self.codes)
-        score = np.zeros((n, k), np.int32)
+    def scores(self, titles: pl.Series, bodies: pl.Series) -> np.ndarray:
+        """Points of each text for each type, `(n, n_types)`, int32."""
+        score = np.zeros((len(titles), len(self.codes)), np.int32)
         in_title = self.words.hits(titles, at_most=1)
         in_body = self.words.hits(bodies, at_most=self.scoring["body_hits_max"])
         # Patterns are shared between types, so their uses are sorted by pattern and added type by type.
@@ -160,6 +172,11 @@ class _Scan:
         out = self.outs.hits(titles, at_most=1)
         for pattern, kind in zip(self.out_pattern, self.out_type):
             score[out[pattern][0], kind] = 0
+        return score
+
+    def _best(self, titles: pl.Series, bodies: pl.Series):
+        score = self.scores(titles, bodies)
+        n, k = score.shape
         rows = np.arange(n)
         first = score.argmax(1)
         top = score[rows, first].copy()
@@ -187,6 +204,11 @@ def _as_rule(rule: Any) -> dict[str, Any]:
     get = rule.get if isinstance(rule, Mapping) else lambda name, default=None: getattr(rule, name, default)
     return {"code": get("code"), "strong": tuple(get("strong", ()) or ()), "include": tuple(get("include", ()) or ()),
             "exclude": tuple(get("exclude", ()) or ()), "scoring": dict(get("scoring", None) or SCORING)}
+
+
+def _one(record: Mapping[str, Any] | pl.DataFrame) -> pl.DataFrame:
+    """One record as a frame of its title and content."""
+    return record if isinstance(record, pl.DataFrame) else pl.DataFrame([{k: record.get(k) for k in ("title", "content")}], schema={"title": pl.String, "content": pl.String})
 
 
 def _texts(records: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from sources.reading import read_bytes
 #: Columns of an item, whatever its ledger has of them.
 ITEM: dict[str, Any] = {"item_id": pl.String, "place": pl.String, "street": pl.String, "used_since": pl.Date, "user_unit": pl.String, "maintainer": pl.String,
                         "inspection_due": pl.Date, "last_inspected": pl.Date, "last_maintained": pl.Date, "faults": pl.Int64, "risk_grade": pl.String,
-                        "amount": pl.Float64, "filed": pl.Boolean, "stopped": pl.Boolean}
+                        "amount": pl.Float64, "filed": pl.Boolean, "stopped": pl.Boolean, "residents": pl.Int64}
 _YES, _NO = ("是", "有", "y", "yes", "true", "1", "已备案", "停用"), ("否", "无", "n", "no", "false", "0", "未备案", "在用")
 _ZONE = "Asia/Shanghai"
 

@@ -133,7 +133,7 @@ def test_the_sheet_of_the_month_lists_what_to_inspect_next_with_its_records(hous
     assert load(house, tmp_path / "台账.csv", table) == TAKEN
     sheet = sheet_of(known(house, "month", DAY, False, None, "zh"))
     number, got = next((n, s) for n, s in enumerate(sheet.sections, 1) if s.key == "ledgers")
-    assert got.rows.height == 10 and got.rows["score"].is_sorted(descending=True) and "162 项" in got.notes[0]
+    assert got.rows.height == 10 and got.rows["risk"].is_sorted(descending=True) and "162 项" in got.notes[0]
     rose = ranked(house, LIFTS, DAY, moment(DAY, 24)).filter(pl.col("place") == "华业东方玫瑰")
     assert rose.height >= 3 and all({f"market_supervision:r{k}" for k in range(4)} <= set(ids) and "market_supervision:o" not in ids for ids in rose["record_ids"])
-    assert all({"repeated", "now"} <= set(m) for m in rose["marks"]) and sheet.trace(f"{number}.1").height == got.rows["n"][0]
+    assert all({"repeated", "now"} <= set(m) for m in rose["marks"]) and sheet.trace(f"{number}.1").height == got.rows["n_year"][0]

@@ -86,7 +86,7 @@ def test_a_point_comes_back_on_every_sheet_until_it_is_done_and_a_replay_knows_o
     at = moment(date(2026, 6, 24), 9)
     assert decide_point(house.settings, "约谈金色年华健身", "week", date(2026, 6, 22), "I-1", "新华市场监管所", date(2026, 6, 26), "消费者权益保护科", True, at) == 0
     point = part(made(house, "week"), "points").rows.row(0, named=True)
-    assert (point["what"], point["state"], point["decided"], point["unit"]) == ("约谈金色年华健身", "逾期", "周会商 2026-06-22", "新华市场监管所")
+    assert (point["decision"], point["state"], point["decided"], point["unit"]) == ("约谈金色年华健身", "逾期", "周会商 2026-06-22", "新华市场监管所")
     assert all(part(made(house, kind), "points").rows.height == 1 for kind in KINDS)
     assert part(made(house, "week"), "key_work").rows["subject"][0] == point["point_id"]
     assert settle_point(house.settings, point["point_id"], "已签订退费协议", "新华市场监管所", moment(date(2026, 6, 29), 15)) == 0
@@ -128,14 +128,59 @@ def test_the_command_writes_a_page_a_workbook_and_markdown_and_says_what_stands_
     assert weisu(["review", "month", "--date", "2026-06-30", "--trace", "2.99"]) == 2 and weisu(["review", "month", "--format", "xlsx"]) == 2
 
 
+def test_what_people_write_is_text_in_every_form_and_no_formula_tag_or_cell(house, tmp_path):
+    import fastexcel
+    evil = '=HYPERLINK("http://x.example","看")<script>alert(1)</script>|<b>列</b> [链](http://x.example)'
+    assert decide_point(house.settings, evil, "week", date(2026, 6, 22), None, "=1+1", date(2026, 7, 26), None, False, moment(date(2026, 6, 24), 9)) == 0
+    sheet = made(house, "month")
+    page, text = write_sheet(sheet, "html", None, "zh"), write_sheet(sheet, "md", None, "zh")
+    assert "<script" not in page and "&lt;script&gt;" in page and "<b>" not in page
+    assert "<script" not in text.replace("\\<", "") and "](http" not in text.replace("\\]", "")
+    line = next(x for x in text.splitlines() if "HYPERLINK" in x)
+    heads = next(x for x in text.splitlines() if "议定内容" in x)
+    assert line.replace("\\|", "").count("|") == heads.count("|")
+    write_sheet(sheet, "xlsx", tmp_path / "m.xlsx", "zh")
+    book = fastexcel.read_excel(tmp_path / "m.xlsx")
+    cells = [v for n in book.sheet_names for c in book.load_sheet(n, header_row=None).to_polars().cast(pl.String).get_columns() for v in c.drop_nulls()]
+    assert any("HYPERLINK" in v for v in cells) and not any(v.startswith(("=", "+1", "@")) for v in cells)
+    import zipfile
+    with zipfile.ZipFile(tmp_path / "m.xlsx") as parts:
+        assert not any(b"<f>" in parts.read(n) or b"<hyperlink" in parts.read(n) for n in parts.namelist() if n.startswith("xl/worksheets/"))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "half"])
+def test_a_chinese_sheet_has_no_english_word_no_code_and_no_empty_table(house, kind):
+    """Ids and the product's own commands are all that is not Chinese; sections without a row are one sentence at the end."""
+    import re
+
+    from flows.points import consult
+    consult(house.settings, "prepaid.runaway", ["食品流通科"], None, date(2026, 6, 30), None, moment(TUESDAY, 9))
+    sheet = made(house, kind)
+    page = write_sheet(sheet, "html", None, "zh")
+    body = re.sub(r"<[^>]+>", " ", page.split("<body>")[1])
+    words = set(re.findall(r"[A-Za-z_.]{2,}", body))
+    assert words <= {"weisu", "closure", "hard", "I", "n"}, words
+    assert all(s.rows.is_empty() for s in sheet.sections[len(sheet.filled):]) and ("本期无内容：" in body) == (len(sheet.filled) < len(sheet.sections))
+    assert body.index("本期无内容") > body.rindex("</h2>") if "</h2>" in body else True
+    for n, section in enumerate(sheet.filled, 1):
+        assert sheet.trace(f"{n}.1") is not None and f"{n}. " in body and section.rows.height
+
+
+def test_a_period_without_last_years_records_is_compared_with_the_one_before(house):
+    sheet = part(made(house, "month"), "problems")
+    assert sheet.notes == ("去年同期数据不全，改与上期比较",) and sheet.rows["per_day_before"][0] is not None and "per_day_year" not in sheet.rows.columns
+    figures = part(made(house, "month"), "figures").rows
+    assert set(figures["year"]) == {"数据不全，不比"} and figures["previous"][0] != "数据不全，不比" and "不作比较" not in "".join(figures["notes"])
+
+
 def test_points_and_consultations_are_noted_from_the_command_line(house, monkeypatch, capsys):
     enter(monkeypatch, house.settings)
     assert weisu(["review", "decide", "专项检查", "--period", "month", "--date", "2026-06-30", "--to", "食品流通科", "--due", "2026-07-10", "--by", "局长"]) == 0
     assert weisu(["review", "consult", "prepaid.runaway", "--with", "消费者权益保护科", "--with", "新华市场监管所", "--conclusion", "约谈", "--date", "2026-06-18"]) == 0
     assert weisu(["review", "consult", "prepaid.runaway"]) == 2 and weisu(["review", "done", "nothing", "--result", "x"]) == 2
     sheet = made(house, "month")
-    assert part(sheet, "points").rows.select("what", "unit", "due_on").row(0) == ("专项检查", "食品流通科", date(2026, 7, 10))
-    assert part(sheet, "consultations").rows.row(0) == (date(2026, 6, 18), "prepaid.runaway", "消费者权益保护科、新华市场监管所", "约谈") and part(sheet, "consultations").notes == ("本期 1 次",)
+    assert part(sheet, "points").rows.select("decision", "unit", "due_on").row(0) == ("专项检查", "食品流通科", date(2026, 7, 10))
+    assert part(sheet, "consultations").rows.row(0) == (date(2026, 6, 18), "预付卡商家关门跑路", "消费者权益保护科、新华市场监管所", "约谈") and part(sheet, "consultations").notes == ("本期 1 次",)
 
 
 def test_kept_figures_are_in_v_metrics_and_leave_the_nights_digest_alone(house, monkeypatch):
@@ -163,7 +208,8 @@ def test_the_articles_figures_come_out_of_a_half_year_that_has_them(tmp_path):
     top = part(sheet, "top_five").rows
     assert top["what"].to_list() == ["市场环境秩序", "商品服务质量", "经营期间退费纠纷(线上)", "食品安全", "预付式消费", "其余"]
     assert top["n"].sum() == 39_867 and round(top["per_day"].sum()) == 219
-    assert part(sheet, "consultations").notes == ("本期 75 次",)
+    told = part(sheet, "consultations")
+    assert told.notes == ("本期 75 次",) and told.rows.select("subject", "times", "last_held").rows() == [("过期变质食品", 75, date(2024, 5, 28))]       # as many as a page would not hold
     span = Period("span", date(2024, 1, 1), date(2024, 5, 31))
     facts = Facts.of(house, [span, span.year_before()], tongzhou.AS_OF, ("records",))
     lifts = figures(facts, "records", [span], "problem", "year").filter(pl.col("key") == "special.elevator_fault").row(0, named=True)
@@ -195,7 +241,7 @@ def test_the_flow_leaves_the_sheet_in_three_formats(house, monkeypatch):
     assert house.warehouse.read("v_metrics").height > 0
 
 
-@pytest.mark.parametrize("view", ["v_review_points", "v_consultations", "v_drives", "v_ledger_items", "v_ledger_events", "v_whistles", "v_monthly_scores"])
+@pytest.mark.parametrize("view", ["v_review_points", "v_consultations", "v_drives", "v_ledger_items", "v_ledger_events", "v_cases", "v_whistles", "v_monthly_scores"])
 def test_every_column_of_a_view_is_described_in_its_order(view):
     from tests.conftest import ROOT
     from warehouse.published import VIEWS

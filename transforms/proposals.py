@@ -10,11 +10,12 @@ PARTS = ("frequent", "growing", "recurring", "broad", "hard", "solvable", "seaso
 FOUND_TRUE, FOUND = ("mediated", "refunded", "filed"), ("mediated", "refunded", "filed", "unfounded")
 
 
-def themes(records: pl.DataFrame, day: date, n_streets: int, weights: Mapping[str, float], least: int, has_year: bool, has_season: bool) -> pl.DataFrame:
+def themes(records: pl.DataFrame, day: date, n_streets: int, weights: Mapping[str, float], least: int, has_year: bool, has_season: bool, has_quarter: bool = True) -> pl.DataFrame:
     """(problem_code, n, *PARTS, score, record_ids) of the problems with `least` records in the quarter before a day, the highest score first.
 
     records: problem_code, local_date, street, solved, hard, record_id of the two years before. has_year, has_season: whether last year's same quarter, and its month to
-    come, are in the store; without it growth is against the quarter before, and the season is null and left out of the score. Parts lie between 0 and 1.
+    come, are in the store; without it growth is against the quarter before, and the season is null and
+    left out of the score. has_quarter: whether that quarter is in the store; without either, growth is null and left out as well. Parts lie between 0 and 1.
     """
     back = lambda first, last: pl.col("local_date").is_between(day - timedelta(days=first), day - timedelta(days=last))
     rows = records.filter(pl.col("problem_code").is_not_null())
@@ -35,7 +36,7 @@ def themes(records: pl.DataFrame, day: date, n_streets: int, weights: Mapping[st
     usual = pl.col("_year") * MONTH / 364
     parts = {
         "frequent": pl.col("n") / pl.col("n").max(),
-        "growing": pl.when(~beyond).then(0.0).otherwise((change / pl.col("_before").fill_null(0).clip(1)).clip(0, 1)),
+        "growing": pl.when(pl.lit(not (has_year or has_quarter))).then(None).when(~beyond).then(0.0).otherwise((change / pl.col("_before").fill_null(0).clip(1)).clip(0, 1)),
         "recurring": pl.col("recurring").fill_null(0.0),
         "broad": (pl.col("_streets") / max(n_streets, 1)).clip(0, 1),
         "hard": pl.when(pl.col("_hard").max() > 0).then(pl.col("_hard") / pl.col("_hard").max()).otherwise(0.0),

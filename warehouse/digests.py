@@ -26,6 +26,8 @@ _OF_DAY = {
     "v_notices": "raised_on = :day",
     "v_metrics": f"as_of in (select as_of from run where run_date = :day) and metric not in ({', '.join(repr(n) for n in names())})",
     "v_quarantine": "first_seen = :day",
+    "v_problem_lineage": "day = :day",
+    "v_incident_lineage": "day = :day",
 }
 _CHUNK = 20_000
 _BITS = 128

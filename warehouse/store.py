@@ -323,6 +323,12 @@ class Warehouse:
         with self.engine.connect() as connection:
             return by_ids(connection, "select w.warning_id, w.fingerprint, w.raised_on from {ids} i join warning w on w.fingerprint = i.id", list(fingerprints))
 
+    def incidents_of(self, respondents: Sequence[str] | pl.Series, before: date) -> pl.DataFrame:
+        """(incident_id, respondent, problem_code, last_seen) of the incidents of these respondents without a record from that day on."""
+        with self.engine.connect() as connection:
+            return by_ids(connection, "select x.incident_id, x.respondent, x.problem_code, x.last_seen from {ids} i join incident x on x.respondent = i.id "
+                                       "where x.last_seen < :before and x.merged_into is null", respondents, before=before)
+
     def behind(self, warning_ids: pl.Series) -> pl.DataFrame:
         """(warning_id, record_id) of the records behind these warnings, sorted."""
         with self.engine.connect() as connection:

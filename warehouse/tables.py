@@ -130,13 +130,23 @@ incident = sa.Table(
     sa.Column("place", Text), sa.Column("problem_code", Text), sa.Column("respondent", Text), sa.Column("title", Text),
     sa.Column("first_seen", Date), sa.Column("last_seen", Date), sa.Column("n_records", Integer), sa.Column("n_callers", Integer),
     sa.Column("merged_into", Text), sa.Column("founded_by", Text), sa.Column("run_id", Text),
-    sa.Index(None, "last_seen"),
+    sa.Index(None, "last_seen"), sa.Index(None, "respondent"),
 )
 problem = sa.Table(
     "problem", metadata, key("problem_id"),
     sa.Column("name", Text), sa.Column("problem_code", Text), sa.Column("words", Texts), sa.Column("n_records", Integer),
     sa.Column("first_seen", Date), sa.Column("last_seen", Date), sa.Column("merged_into", Text), sa.Column("founded_by", Text),
     sa.Column("details", Json), sa.Column("run_id", Text),
+    sa.Column("pinned", Boolean), sa.Column("promoted_to", Text), sa.Column("ended_on", Date),     # what people decided; since when no record is of it
+)
+# What became of found problems and of incidents, night by night; rows are added and never changed.
+lineage = sa.Table(
+    "lineage", metadata, key("event_id"),
+    sa.Column("thing", Text, nullable=False), sa.Column("kind", Text, nullable=False),                # problem, incident; see `flows.lineage`
+    sa.Column("thing_id", Text, nullable=False), sa.Column("other", Text),                            # whom it is about; what it went into or came from
+    sa.Column("n_records", Integer), sa.Column("reason", Text), sa.Column("place_key", Text, nullable=False),
+    sa.Column("day", Date, nullable=False), sa.Column("known_at", Moment, nullable=False), sa.Column("run_id", Text),
+    sa.Index(None, "thing_id"), sa.Index(None, "other"), sa.Index(None, "day"), sa.Index(None, "thing", "kind", "place_key", "day"),
 )
 
 
@@ -297,13 +307,22 @@ ledger_item = sa.Table(
     sa.Column("place", Text), sa.Column("street", Text), sa.Column("used_since", Date), sa.Column("user_unit", Text), sa.Column("maintainer", Text),
     sa.Column("inspection_due", Date), sa.Column("last_inspected", Date), sa.Column("last_maintained", Date), sa.Column("faults", Integer),
     sa.Column("risk_grade", Text), sa.Column("amount", Double), sa.Column("filed", Boolean), sa.Column("stopped", Boolean),
-    sa.Column("known_at", Moment, nullable=False),
+    sa.Column("known_at", Moment, nullable=False), sa.Column("residents", Integer),
 )
 ledger_event = sa.Table(
     "ledger_event", metadata, key("event_id"),
     sa.Column("ledger", Text, nullable=False), sa.Column("item_id", Text, nullable=False), sa.Column("kind", Text, nullable=False), sa.Column("day", Date, nullable=False),
     sa.Column("note", Text), sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
     sa.Index(None, "ledger", "item_id"),
+)
+
+# 调处并举: what became a case beside its mediation. A track of its own: neither's end ends the other.
+enforcement_case = sa.Table(
+    "enforcement_case", metadata, key("case_id"),
+    sa.Column("record_id", Text, nullable=False), sa.Column("case_no", Text), sa.Column("law", Text), sa.Column("filed_on", Date, nullable=False),
+    sa.Column("known_at", Moment, nullable=False), sa.Column("noted_by", Text),
+    sa.Column("closed_on", Date), sa.Column("result", Text), sa.Column("closed_at", Moment), sa.Column("closed_by", Text),     # null until the case is over
+    sa.Index(None, "record_id"),
 )
 
 # 吹哨、报到: a station asks a section to report for duty on a matter.
