@@ -24,6 +24,7 @@ from flows.intake import Delivery, take_in
 from flows.link import AT_ONCE, Links
 from flows.night import RECORD_ROW
 from flows.places import places_of
+from flows.problem_decisions import NOTHING_KNOWN
 from flows.running import House
 from flows.version import weisu_version
 from models.incident_corpus import texts_of
@@ -50,7 +51,7 @@ def base_records(house: House, night: Path) -> pl.DataFrame:
     landed = [house.warehouse.landing.land(night, SOURCE, received_at=datetime(2026, 7, 1, tzinfo=UTC))]
     intake = take_in(house.mappings[SOURCE], Delivery(SOURCE, (night,)), landed, b"bench")
     (place,) = places_of(house.mappings, [SOURCE])
-    return known_problems(place.with_places(intake.sound), place).filter(pl.col("problem_code").is_not_null())
+    return known_problems(place.with_places(intake.sound), place, NOTHING_KNOWN).filter(pl.col("problem_code").is_not_null())
 
 
 def month_of(base: pl.DataFrame, days: Sequence[date], daily: int) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import practice_cli
+from flows import practice_cli, problems_cli
 from flows.messages import BAD_USAGE, EXIT, BadUsage, print_json, tell
 
 app = App(name="weisu", help="From a hotline's records to warnings, every night (未诉先办).", version_flags=["--version"],
@@ -21,6 +21,7 @@ secret = App(name="secret", help="The key of the pseudonyms.")
 for group in (db, sources, quarantine, alarm, secret):
     app.command(group)
 practice_cli.register(app)
+problems_cli.register(app)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the run's row of v_runs as JSON, last on standard output.")]
 Done = Annotated[bool, Parameter(name="--json", negative="", help="Print what was done as JSON, last on standard output.")]

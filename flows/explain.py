@@ -8,6 +8,7 @@ from flows.card import cards_of, json_ready
 from flows.dates import now
 from flows.lineage import lives_in, merged_into, tree
 from flows.messages import BadUsage, print_json
+from flows.problem_work import decided_of
 from flows.running import House
 from models.taxonomy_classifier import TaxonomyClassifier
 from policy.catalogue import say
@@ -133,7 +134,7 @@ def _problem(house: Warehouse, what: str, lang: str) -> list[str]:
     if into is not None:
         p = house.select("problem", "problem_id = :p", p=into).row(0, named=True)
         lines = [*([say("lineage.lives", lang, asked=what, into=into)] if into != what.removeprefix("found:") else []), f"{into}  {p['name']}",
-                 f"  records {p['n_records']}, {p['first_seen']} to {p['last_seen']}, founded by {p['founded_by']}", *tree(house, "problem", into, lang)]
+                 f"  records {p['n_records']}, {p['first_seen']} to {p['last_seen']}, founded by {p['founded_by']}", *tree(house, "problem", into, lang), *decided_of(house, into, lang)]
     slots = {f"p{n}": i for n, i in enumerate(ids)}
     counted = house.read(f"select coalesce(fine_place, coarse_place) as place, count(*) as n from record where problem_code = :code or problem_id in "
                          f"({', '.join(':' + s for s in slots)}) group by 1 order by 2 desc, 1 limit 10", code=what, **slots)

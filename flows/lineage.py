@@ -59,7 +59,7 @@ def problem_events(lineage: pl.DataFrame, ids: Mapping[int, str], first: bool) -
     reason = {"merged": "together", "died": "no_records", "split": "apart"}
     named = lineage.filter(pl.col("kind") != "kept").with_columns(pl.col("problem", "other").replace_strict(ids, default=None, return_dtype=pl.String))
     born = pl.when(pl.col("other").is_not_null()).then(pl.lit("apart")).otherwise(pl.lit("first_found" if first else "like_no_other"))
-    told = pl.when(pl.col("kind") == "born").then(born).otherwise(pl.col("kind").replace_strict(reason, default=None, return_dtype=pl.String))
+    told = pl.when(pl.col("reason") == "decided").then(pl.lit("decided")).when(pl.col("kind") == "born").then(born).otherwise(pl.col("kind").replace_strict(reason, default=None, return_dtype=pl.String))
     return named.select("kind", pl.col("problem").alias("thing_id"), "other", "n_records", told.alias("reason")).drop_nulls("thing_id")
 
 
@@ -117,6 +117,5 @@ def _branch(events: pl.DataFrame, thing_id: str, said: str | None, depth: int, l
 
 
 def _words(event: Mapping[str, Any], lang: str) -> str:
-    reason, _, about = (event["reason"] or "").partition(":")
     return say(f"lineage.{event['kind']}", lang, day=event["day"], other=event["other"] or "–", n=event["n_records"] or 0,
-               reason=say(f"lineage.reason.{reason}", lang, about=about))
+               reason=say(f"lineage.reason.{event['reason']}", lang))

@@ -16,6 +16,7 @@ from flows.life import Tended, tend
 from flows.lineage import incident_events, lineage_write
 from flows.link import KEPT, link
 from flows.places import Place
+from flows.problem_decisions import NOTHING_KNOWN, Known
 from flows.tonight import Tonight
 from flows.warn import Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
@@ -57,12 +58,13 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     replay knows them; then none are given here.
     """
     work = Work()
+    decided = Known.of(house.decisions(tonight.as_of))
     with tonight.step("classify"):
-        rows = _carried(_classified(place.with_places(touched), before, place), before) if made is None else _as_made(place.with_places(touched), before, made)
+        rows = _carried(_classified(place.with_places(touched), before, place, decided), before) if made is None else _as_made(place.with_places(touched), before, made)
         recent, taken_over = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
         work.lake += taken_over
         window = Window(house, touched.select("record_id", *TEXTS))
-        rows = _found(rows, recent, window, place, tonight, work) if made is None else rows
+        rows = _found(rows, recent, window, place, tonight, work, decided) if made is None else rows
     with tonight.step("link"):
         moved = recent.clear()
         if made is None:
@@ -95,9 +97,9 @@ MADE = ("problem_code", "problem_name", "problem_id", "incident_id")
 
 def made_at_once(place: Place, records: pl.DataFrame, day: date) -> pl.DataFrame:
     """Codes and ids of records (the columns of `touched`) as a first night would give them, all at once: record_id and `MADE`."""
-    rows = known_problems(place.with_places(records), place).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
+    rows = known_problems(place.with_places(records), place, NOTHING_KNOWN).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
     left = rows.filter(pl.col("problem_code").is_null())
-    rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, datetime(day.year, day.month, day.day, tzinfo=UTC), "").records)
+    rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, datetime(day.year, day.month, day.day, tzinfo=UTC), "", NOTHING_KNOWN).records)
     links = link(rows, rows.clear().drop("title", "content"), lambda ids: rows.clear().select("record_id", *TEXTS), None,
                  [s for s, m in place.mappings.items() if m.problems == "category"], place.link_window_days)
     incident = pl.col("record_id").replace_strict(dict(links.records.iter_rows()), default=None, return_dtype=pl.String)
@@ -134,14 +136,14 @@ def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Wi
 _TELLS = ("title", "content", "source_category_1", "source_category_2", "source_category_3")
 
 
-def _classified(rows: pl.DataFrame, before: pl.DataFrame, place: Place) -> pl.DataFrame:
+def _classified(rows: pl.DataFrame, before: pl.DataFrame, place: Place, decided: Known) -> pl.DataFrame:
     """The records with problem_code and problem_name, in their order; only those whose words changed are read."""
     was = before.filter(pl.col("worked_revision").is_not_null() & pl.col("problem_code").is_not_null()
                         & ~pl.col("problem_code").str.starts_with("found:"))
     same = rows.select("record_id", *_TELLS).join(was.select("record_id", "problem_code", "problem_name", *_TELLS), on=["record_id", *_TELLS], how="inner",
                                                   nulls_equal=True).select("record_id", "problem_code", "problem_name")
     kept = rows.join(same, on="record_id", how="inner", maintain_order="left")
-    read = known_problems(rows.join(same, on="record_id", how="anti", maintain_order="left"), place)
+    read = known_problems(rows.join(same, on="record_id", how="anti", maintain_order="left"), place, decided)
     return pl.concat([kept, read.select(kept.columns)]).sort("record_id")
 
 
@@ -155,29 +157,30 @@ def _carried(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
                              pl.when(keeps).then("_name").otherwise("problem_name").alias("problem_name")).drop("_code", "_name")
 
 
-def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Place, tonight: Tonight, work: Work) -> pl.DataFrame:
+def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Place, tonight: Tonight, work: Work, decided: Known) -> pl.DataFrame:
     left = rows.filter(pl.col("problem_code").is_null())
-    if left.is_empty():
+    if left.is_empty() and decided.rows.is_empty():
         return rows
-    earlier = recent.filter((pl.col("problem_code").is_null() | pl.col("problem_code").str.starts_with("found:"))
+    code = pl.col("problem_code")
+    earlier = recent.filter((code.is_null() | code.str.starts_with("found:") | pl.col("problem_id").is_in(list(decided.promoted)))
                             & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
     kept = window.house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
     state = kept["state"][-1] if "state" in kept.columns and kept.height else None
-    found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.as_of, tonight.run_id)
+    found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.as_of, tonight.run_id, decided)
     work.writes += found.writes
     work.lake += found.lake
     return _with_found(rows, found.records)
 
 
 def _with_found(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """The records with the found problems (record_id, problem_id, problem_name) of those that have no better."""
-    new = found.rename({"problem_id": "_id", "problem_name": "_name"})
+    """The records with the found problems (record_id, problem_id, problem_code, problem_name) of those that have no better."""
+    new = found.rename({"problem_id": "_id", "problem_code": "_code", "problem_name": "_name"})
     rows = rows.join(new, on="record_id", how="left", maintain_order="left")
     hit = pl.col("_id").is_not_null() & pl.col("problem_code").is_null()
     return rows.with_columns(
         pl.coalesce("_id", "problem_id").alias("problem_id"),
-        pl.when(hit).then(pl.concat_str(pl.lit("found:"), "_id")).otherwise("problem_code").alias("problem_code"),
-        pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_name")
+        pl.when(hit).then("_code").otherwise("problem_code").alias("problem_code"),
+        pl.when(hit).then("_name").otherwise("problem_name").alias("problem_name")).drop("_id", "_code", "_name")
 
 
 def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Place, tonight: Tonight,

@@ -52,7 +52,7 @@ class Replay:
     def folder(self) -> Path:
         """The stretch's own home: the same question over the same knowledge finds its half-done answer again."""
         live, s = self.house, self.stretch
-        stored = live.warehouse.read("select count(*) as n from revision")["n"][0]
+        stored = "|".join(str(live.warehouse.read(f"select count(*) as n from {t}")["n"][0]) for t in ("revision", "decision"))
         settings = live.settings.model_dump_json(include={
             "false_alarms_per_week", "per_series", "series_days", "sentinel_days", "max_warnings", "watch_days", "expire_days", "learn", "verdict_days"})
         rules = "".join(m.model_dump_json() for m in self.place.mappings.values())

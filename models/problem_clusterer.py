@@ -1,9 +1,13 @@
 """Problems that no taxonomy has: groups of records about the same kind of trouble, with names and numbers that last."""
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
+from models.problem_decisions import NOTHING_DECIDED, Decided
 from models.problem_groups import groups, together
 from models.problem_names import name_groups
 from models.problem_profiles import Profiles
@@ -35,14 +39,21 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
     lineage_ : polars frame (kind: born, merged, split, died, kept; problem, other, n_records, reason)
     """
 
+    #: What people decided, and the spaces and profiles of pinned problems that no record is of at present.
+    _decided: Decided = NOTHING_DECIDED
+    _asleep: Mapping[int, tuple[TextSpace, Profiles]] = MappingProxyType({})
+
     def __init__(self, random_state: int | None = 0, n_problems: int | None = None, min_records: int = 8, max_sample: int = 5000):
         self.random_state = random_state
         self.n_problems = n_problems
         self.min_records = min_records
         self.max_sample = max_sample
 
-    def fit(self, records: pl.DataFrame, y: object = None, previous: "ProblemClusterer | None" = None) -> "ProblemClusterer":
+    def fit(self, records: pl.DataFrame, y: object = None, previous: "ProblemClusterer | None" = None,
+            decided: Decided = NOTHING_DECIDED) -> "ProblemClusterer":
         """Finds problems; with `previous`, its problems keep their numbers, and a group unlike all of them is a new one.
+
+        decided: what people said of the problems of `previous`; it holds for this fit and for what `predict` tells by it.
 
         `records`: polars frame with `content`, and `title` where known. Raises `TypeError` or `ValueError` otherwise. What is kept does not grow
         from fit to fit: words, directions and profiles are learnt anew from these records, numbers and names are carried over.
@@ -52,14 +63,19 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
             check_is_fitted(previous, "labels_")
         texts, of = _distinct(all_texts)
         known: dict[int, str] = dict(previous.names_) if previous is not None else {}
-        self._next: int = previous._next if previous is not None else 0
+        self._next: int = max(previous.next_number if previous is not None else 0, decided.next_number)
+        self._decided = decided
+        self._asleep = dict(previous._asleep) if previous is not None else {}
         self._space: TextSpace | None = previous._space if previous is not None else None
         self._profiles: Profiles | None = previous._profiles if previous is not None else None
         self.names_: dict[int, str] = dict(known)
-        before = self._tell(texts)
+        was = self._tell(texts, decided=NOTHING_DECIDED)
+        before = decided.over(was, texts)
         change = self._learn(texts, before)
         told = self._tell(texts, before if previous is not None else None)
-        self.labels_ = told[of]
+        self.labels_ = np.where(np.isin(before, list(decided.whole)), before, told)[of]
+        self._keep_asleep(previous)
+        self._respect(known, change)
         self._close(known, change)
         return self
 
@@ -72,6 +88,16 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
         check_is_fitted(self, "labels_")
         return self._tell(self._texts(records))
 
+    @property
+    def next_number(self) -> int:
+        """The first number that no problem has had."""
+        return self._next
+
+    @property
+    def pinned(self) -> frozenset[int]:
+        """The problems that people pinned."""
+        return self._decided.pinned
+
     def _texts(self, records: pl.DataFrame) -> pl.DataFrame:
         if not isinstance(records, pl.DataFrame):
             raise TypeError(f"records: expected a polars DataFrame, got {type(records).__name__}")
@@ -79,10 +105,30 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
             raise ValueError(f"records: column 'content' is missing; found {records.columns}")
         return read(records)
 
-    def _tell(self, texts: pl.DataFrame, before: np.ndarray | None = None) -> np.ndarray:
+    def _tell(self, texts: pl.DataFrame, before: np.ndarray | None = None, decided: Decided | None = None) -> np.ndarray:
         if self._space is None or self._profiles is None:
             return np.full(texts.height, -1, np.int64)
-        return self._profiles.tell(self._space.place(texts), before)
+        number = self._profiles.tell(self._space.place(texts), before)
+        for k, (space, profiles) in self._asleep.items():
+            number = np.where((number < 0) & (profiles.tell(space.place(texts)) == k), k, number)
+        return (decided or self._decided).over(number, texts)
+
+    def _keep_asleep(self, previous: "ProblemClusterer | None") -> None:
+        """What tells a pinned problem is kept where no text of this fit is of it, and let go once one is again."""
+        told = set() if self._profiles is None else set(self._profiles.numbers.tolist())
+        self._asleep = {k: known for k, known in self._asleep.items() if k in self._decided.pinned - told}
+        if previous is not None and previous._space is not None and previous._profiles is not None:
+            for k in sorted(self._decided.pinned.intersection(previous._profiles.numbers.tolist()) - told - set(self._asleep)):
+                self._asleep[k] = (previous._space, previous._profiles)
+
+    def _respect(self, known: dict[int, str], change: Succession) -> None:
+        """Puts what people decided beside what the texts said: new numbers, mergers and names."""
+        for split in self._decided.splits:
+            if split.new not in known and (self.labels_ == split.new).any():
+                change.parted[split.new] = split.number if split.number in known else None
+                self.names_.setdefault(split.new, "".join(split.words))
+        change.merged |= {gone: into for gone, into in self._decided.merged.items() if gone in known}
+        self.names_ |= {k: name for k, name in self._decided.names.items() if k in self.names_}
 
     def _learn(self, texts: pl.DataFrame, before: np.ndarray) -> Succession:
         """Clusters the texts anew and carries the numbers over; writes what became of them into `before` (number of each text, −1: none)."""
@@ -96,14 +142,15 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
         # A new problem comes beside those there are.
         wanted = max(self.n_problems or float(np.sqrt(len(x))), len(np.unique(before[before >= 0])) + 1)
         near = together(x, wanted, self.random_state)
-        change = succeed(near, groups(near, wanted, self.min_records), before[at], self._next)
+        change = succeed(near, groups(near, wanted, self.min_records), before[at], self._next, self._decided)
         for gone, into in change.merged.items():
             before[before == gone] = into
         before[at] = change.number
         if (change.number >= 0).any():
             self._space, self._profiles = space, Profiles.learn(x, change.number)
             self._next += len(change.parted)
-            self.names_ |= self._name(space, texts[at], change.number, list(change.parted))
+            parted = {s.new for s in self._decided.splits} - set(self.names_)
+            self.names_ |= self._name(space, texts[at], change.number, [*change.parted, *sorted(parted & set(change.number.tolist()))])
         return change
 
     def _name(self, space: TextSpace, texts: pl.DataFrame, number: np.ndarray, new: list[int]) -> dict[int, str]:
@@ -122,12 +169,19 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
         lines: list[tuple[str, int, int | None, int, str]] = []
         for k in sorted(known):
             if k in change.merged:
-                lines.append(("merged", k, change.merged[k], 0, "as often together as each of them in itself"))
+                reason = "decided" if k in self._decided.merged else "as often together as each of them in itself"
+                lines.append(("merged", k, change.merged[k], 0, reason))
+            elif not count[k] and k in self._decided.pinned:
+                lines.append(("kept", k, None, 0, "pinned"))
             elif not count[k]:
                 lines.append(("died", k, None, 0, "no record any more"))
             else:
                 lines.append(("kept", k, None, count[k], "records as near as before"))
+        split = {s.new for s in self._decided.splits}
         for k, parent in change.parted.items():
+            if k in split:
+                lines += [("born", k, parent, count[k], "decided"), *([("split", parent, k, count[k], "decided")] if parent is not None else [])]
+                continue
             reason = f"{'fits no earlier problem' if known else 'first found'}: {self.names_[k]}"
             lines.append(("born", k, parent, count[k], reason if parent is None else f"keeps to itself within {known[parent]}: {self.names_[k]}"))
             if parent is not None:

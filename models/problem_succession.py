@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.problem_decisions import NOTHING_DECIDED, Decided
 from models.problem_groups import company
 
 #: A group is something of its own if it is with every problem's other texts less than this share of how often its own texts are together: where
@@ -22,20 +23,21 @@ class Succession:
     merged: dict[int, int] = field(default_factory=dict)
 
 
-def succeed(near: np.ndarray, group: np.ndarray, before: np.ndarray, following: int) -> Succession:
+def succeed(near: np.ndarray, group: np.ndarray, before: np.ndarray, following: int, decided: Decided = NOTHING_DECIDED) -> Succession:
     """Carries the problems `before` (number of each row, −1: none) over to a new clustering of the same rows.
 
-    near: how often two rows are together, `(n, n)`; group: the new groups, −1: none; following: the first number that is free. A clustering never
+    near: how often two rows are together, `(n, n)`; group: the new groups, −1: none; following: the first number that is free; decided: what people
+    said, which is in `before` already: pinned problems and those that they parted do not become one, and whole ones let nothing go. A clustering never
     comes out quite the same, so what lasted lasts on: only a group that keeps to itself gets a number of its own, and only problems that are
     together as much as each is in itself become one.
     """
     out = Succession(before.copy())
-    _merge(out, near)
-    _part(out, near, group, following)
+    _merge(out, near, decided)
+    _part(out, near, group, following, decided)
     return out
 
 
-def _merge(out: Succession, near: np.ndarray) -> None:
+def _merge(out: Succession, near: np.ndarray, decided: Decided) -> None:
     """The larger of two problems that are one takes in the other, nearest pairs first."""
     while True:
         numbers, at = np.unique(out.number[out.number >= 0], return_inverse=True)
@@ -49,6 +51,11 @@ def _merge(out: Succession, near: np.ndarray) -> None:
         within = between.diagonal()
         share = np.round((between + between.T) / 2 / np.maximum(np.minimum(within[:, None], within[None]), 1e-9), 6)
         share[np.tril_indices(len(numbers))] = 0
+        fixed = np.isin(numbers, list(decided.pinned))
+        share[fixed[:, None] | fixed[None]] = 0
+        for pair in decided.apart:
+            both = np.isin(numbers, list(pair))
+            share[np.ix_(both, both)] = 0
         if share.max() < ONE:
             return
         a, b = np.unravel_index(share.argmax(), share.shape)
@@ -57,14 +64,17 @@ def _merge(out: Succession, near: np.ndarray) -> None:
         out.merged[int(numbers[goes])] = int(numbers[stays])
 
 
-def _part(out: Succession, near: np.ndarray, group: np.ndarray, following: int) -> None:
+def _part(out: Succession, near: np.ndarray, group: np.ndarray, following: int, decided: Decided) -> None:
     """Gives numbers of their own to groups that are the bulk of no problem and keep to themselves; beside earlier problems, new groups that do not
     keep apart from each other are born as one."""
     numbers, size = np.unique(out.number[out.number >= 0], return_counts=True)
     before = out.number.copy()
+    held_fast = np.isin(before, list(decided.whole))
     born: dict[int, np.ndarray] = {}
     for g in range(group.max() + 1):
-        rows = group == g
+        rows = (group == g) & ~held_fast
+        if not rows.any():
+            continue
         held, counts = np.unique(before[rows], return_counts=True)
         inside = held >= 0
         if (2 * counts[inside] > size[np.searchsorted(numbers, held[inside])]).any():

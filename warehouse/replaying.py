@@ -82,24 +82,24 @@ def begin_at(aside: Warehouse, live: Warehouse, place: str, sources: Sequence[st
     # In the journal a row is known at its night; what the table keeps is when the record was.
     behind = behind.drop("known_at").join(made.select("record_id", pl.col("first_known_at").alias("known_at")), on="record_id", how="left")
     writes = [Write("record", rows), Write("warning", told.with_columns(run)), Write("warning_record", behind), Write("warning_event", acts),
-              Write("decision", _calibrations(live, moment))]
+              Write("decision", _decisions(live, moment))]
     aside.publish(Publication({"run_id": "begin", "kind": "replay", "as_of": moment, "outcome": "ok"}, [w for w in writes if w.frame.height], lake,
                               known_to=moment))
 
 
 def work_upon(aside: Warehouse, live: Warehouse, after: datetime, until: datetime) -> None:
-    """What staff did to the live house's warnings between two moments, done to the same warnings of the replay, and their decisions on ranking."""
+    """What staff did to the live house's warnings between two moments, done to the same warnings of the replay, and their decisions on ranking and on found problems."""
     told, acts = aside.read("warning"), live.acts(after, until)
     mine = acts.filter(pl.col("warning_id").is_in(told["warning_id"].implode()))
     changed = worked_upon(told.join(mine.select("warning_id").unique(), on="warning_id", how="semi"), mine)
     with writing(aside.engine) as connection:
         bulk.write(connection, tables.warning, changed, "upsert")
         bulk.write(connection, tables.warning_event, mine, "ignore")
-        bulk.write(connection, tables.decision, _calibrations(live, until), "ignore")
+        bulk.write(connection, tables.decision, _decisions(live, until), "ignore")
 
 
-def _calibrations(live: Warehouse, until: datetime) -> pl.DataFrame:
-    return live.decisions(until).filter(pl.col("kind") == "calibration")
+def _decisions(live: Warehouse, until: datetime) -> pl.DataFrame:
+    return live.decisions(until).filter(pl.col("kind").is_in(["calibration", "problem"]))
 
 
 def became_known(live: Warehouse, sources: Sequence[str], after: datetime | None, moments: Sequence[datetime]) -> Iterator[pl.DataFrame]:
