@@ -3,7 +3,7 @@ import runpy
 import sys
 
 BENCHES = ("benchmarks.bench_night", "benchmarks.bench_history", "benchmarks.bench_years", "benchmarks.bench_backfill",
-           "benchmarks.bench_linking", "benchmarks.bench_surges")
+           "benchmarks.bench_linking", "benchmarks.bench_surges", "benchmarks.bench_calibration", "benchmarks.bench_shocks")
 
 
 def main() -> None:

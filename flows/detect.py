@@ -12,7 +12,7 @@ from models.surge_incidents import IncidentGrowth, RespondentSurge
 from models.surges import SurgeDetector
 from policy.calendar import holidays
 from transforms.counts import Matrix, matrix
-from transforms.matters import MEMBER, SIGNAL
+from transforms.matters import MEMBER, SIGNAL, as_signals
 
 #: A detector looks back so many days at the most.
 LOOK_BACK = 1095
@@ -133,6 +133,16 @@ def _judged(whole: Matrix, level: str, place: Place) -> pl.DataFrame:
                                  ).alias("series_id"))
 
 
+def with_observed(cells: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    """The cells with the day's records of sources that are not tested yet among what was observed. more: (problem_code, fine_place, coarse_place, n)."""
+    named = more.with_columns(pl.col("problem_code", "fine_place", "coarse_place").cast(pl.String))
+    fine = named.filter(pl.col("fine_place").is_not_null())
+    whole = pl.concat([fine, named.with_columns(pl.lit(None, pl.String).alias("fine_place"))]).group_by("problem_code", "fine_place", "coarse_place").agg(
+        pl.col("n").sum().cast(pl.Int64).alias("_more"))
+    return cells.join(whole, on=["problem_code", "fine_place", "coarse_place"], how="left", nulls_equal=True, maintain_order="left").with_columns(
+        (pl.col("observed_day") + pl.col("_more").fill_null(0)).alias("observed_day")).drop("_more")
+
+
 def arrivals(records: pl.DataFrame, by: str) -> pl.DataFrame:
     """(by, date, n_records, n_callers): records and distinct callers a day; a record without a caller is one of its own."""
     who = pl.coalesce("caller_key", "record_id")
@@ -214,7 +224,7 @@ def _slowly(slow: pl.DataFrame, threshold: float, recent: pl.DataFrame, day: dat
     rows = spoke.join(enough, on=by, how="semi").select(
         _named("slow", "series_id").alias("signal_id"), pl.lit("slow_rise").alias("kind"), "level", *by, pl.col("slow_observed").alias("observed"),
         pl.col("slow_expected").alias("expected"), pl.col("slow_p").alias("p_value"), pl.lit(SLOW_DAYS).alias("window"))
-    return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+    return as_signals(rows)
 
 
 def _asked_about(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -233,7 +243,7 @@ def _rising(frame: pl.DataFrame, by: str, kind: str, level: str, threshold: floa
     about = recent.filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place"))
     rows = spoke.join(about, on=by, how="left").with_columns(
         _named(level, by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))
-    return rows.select((pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
+    return as_signals(rows)
 
 
 def _members(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataFrame:

@@ -72,8 +72,12 @@ def notices_of(warehouse: Warehouse, day: date) -> pl.DataFrame:
     return warehouse.read("select * from v_notices where raised_on = :day order by notice_id", day=day)
 
 
+#: What a person reads is all in one language; what a program reads says titles as they were published, unless it asks for a language.
+FOR_EYES = ("table", "xlsx", "html")
+
+
 def show_warnings(settings: Settings, day: date | None, status: str | None, form: str, output: Path | None, translate: bool = False) -> int:
-    """Prints or writes the list; with `translate` all its words in the settings' language, else titles as they were published."""
+    """Prints or writes the list; with `translate`, and in what people read (`FOR_EYES`), all its words in the settings' language, else titles as published."""
     house = House.open(settings)
     try:
         day = day_of_list(house, day)
@@ -92,7 +96,8 @@ def _hand_out(house: House, rows: pl.DataFrame, day: date, notices: pl.DataFrame
     lang, runs = house.settings.lang, runs_of(house.warehouse, day)
     header = header_of(runs, day)
     cards = cards_of(house.warehouse, rows["warning_id"], at or header["as_of"] or now())
-    text = export(rows, form, output, lang, header, evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), notices, runs, zone_of(house, day), cards, translate)
+    text = export(rows, form, output, lang, header, evidence_of(house.warehouse, rows), series_of(house.warehouse, rows), notices, runs, zone_of(house, day), cards,
+                  translate or form in FOR_EYES)
     if text is not None:
         print(text, end="")
     if output is not None:

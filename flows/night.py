@@ -1,6 +1,5 @@
 """The night's work on one place: classify, link, count, detect, warn. Everything it needs comes in; everything it says is rows to publish."""
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -8,27 +7,27 @@ from typing import Any
 
 import polars as pl
 
+from flows.artefacts import NO_ARTEFACTS, artefact_lines, new_sources, without_artefacts
+from flows.by_rule import inspections, with_rules
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
-from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals
+from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals, with_observed
 from flows.feedback import Feedback, feedback
 from flows.life import Tended, tend
 from flows.lineage import incident_events, lineage_write
 from flows.link import KEPT, link
 from flows.places import Place
 from flows.problem_decisions import NOTHING_KNOWN, Known
+from flows.tonight import Tonight
 from flows.warn import Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
 from flows.wording import shown
 from policy.catalogue import say
 from policy.lifecycle import OPEN
-from policy.matters import several_callers
-from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.canonical import LINEAGE, RECORD
 from transforms.counts import CELL, count_changes, small, summed
-from transforms.matters import MEMBER, SIGNAL, find_matters, series_of
+from transforms.matters import find_matters, series_of
 from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
-from warehouse.settings import Settings
 from warehouse.store import Warehouse
 from warehouse.warning_work import as_of as as_of_people
 
@@ -47,19 +46,6 @@ class Work:
     n_warnings: int = 0
     expected_false_alarms: float = 0.0
     notices: int = 0
-
-
-@dataclass(frozen=True)
-class Tonight:
-    """The run a place is worked in. `quiet`: sources whose batch is withheld; `step` times a stage by name; `night_no` grows from run to run."""
-
-    day: date
-    as_of: datetime
-    run_id: str
-    settings: Settings
-    quiet: Sequence[str]
-    step: Callable
-    night_no: int
 
 
 def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house: Warehouse, tonight: Tonight, rules_only: bool = False,
@@ -94,12 +80,13 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     with tonight.step("detect"):
         seen = whole.filter(pl.col("local_date") <= tonight.day)
         counts = _counts(house, place, changes, tonight)
-        found = NOTHING if rules_only else _detected(place, counts, seen, tonight, known.factors["false_alarms"].factor)
-        signals, members = _with_rules(found, seen, window, place, tonight, known.factors["several_callers"].factor)
+        found, artefacts = (NOTHING, NO_ARTEFACTS) if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor)
+        drives = inspections(house, tonight.day, tonight.as_of)
+        signals, members = with_rules(found.signals, found.members, seen, window, place, tonight, known.factors["several_callers"].factor, drives)
     with tonight.step("warn"):
-        told, tended = _told(place, signals, members, found, whole, window, tonight, known)
+        told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives)
     work.writes += _work_writes(tended, known, place, tonight)
-    _publish_words(work, place, seen, found, signals, members, told, changes, counts, tonight)
+    _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, counts, tonight)
     work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
     return work
 
@@ -129,12 +116,20 @@ def window_start(place: Place, day: date) -> date:
     return day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
 
 
-def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, tonight: Tonight, factor: float) -> Detection:
+def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Window, tonight: Tonight, factor: float) -> tuple[Detection, pl.DataFrame]:
+    """What spoke tonight, and what only the intake did (`flows.artefacts.ARTEFACT`)."""
     late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
     quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
-    cells = cells_tonight(counts, place, tonight.day, quiet)
+    fresh = new_sources(counts, tonight.day)
+    of_fresh = pl.col("source_id").cast(pl.String).is_in(fresh["source_id"].implode())
+    cells = cells_tonight(counts.filter(~of_fresh) if fresh.height else counts, place, tonight.day, quiet)
+    if fresh.height:
+        cells = with_observed(cells, counts.filter(of_fresh & (pl.col("date") == tonight.day)))
     budget = tonight.settings
-    return find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, tonight.quiet)
+    found = find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *fresh["source_id"]])
+    by_category = [s for s, m in place.mappings.items() if m.problems == "category"]
+    found, artefacts = without_artefacts(found, counts, seen, window.texts, tonight.day, place.region, by_category)
+    return found, pl.concat([fresh, artefacts])
 
 
 #: What a record's problem is read from; where none of it changed, the problem stays what it was.
@@ -251,70 +246,6 @@ def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Toni
     return pl.concat([*parts, *(small(summed(part)) for part in mine.values())] or [small(new)])
 
 
-def _with_rules(found: Detection, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight, more_callers: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The signals, and beside them what one or a few records say by rule: sentinels and clusters."""
-    age = tonight.settings.sentinel_days
-    fresh = window.with_texts(seen.filter(pl.col("created_at") > pl.lit(tonight.as_of) - pl.duration(days=age)))
-    rules = sentinel_rules(tonight.day)
-    hits = fresh.with_columns(match(fresh.select("title", "content"), rules).alias("rule")).filter(pl.col("rule").is_not_null())
-    told = [s for s, m in place.mappings.items() if m.problems == "taxonomy"]
-    stands_for = pl.col("rule").replace_strict({r.id: r.problem for r in rules}, default=None, return_dtype=pl.String)
-    sentinels = hits.select(
-        pl.concat_str(pl.lit("sentinel:"), "record_id").alias("signal_id"), pl.lit("sentinel").alias("kind"), pl.lit("record").alias("level"),
-        pl.when(pl.col("source_id").is_in(told)).then(stands_for).otherwise("problem_code").alias("problem_code"), "fine_place", "coarse_place",
-        "respondent_key", "incident_id", pl.lit(1.0).alias("observed"), pl.lit(1).alias("window"), "rule")
-    single = hits.select(pl.concat_str(pl.lit("sentinel:"), "record_id").alias("signal_id"), "record_id")
-    together, of_clusters = _clusters(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), window, tonight)
-    callers, of_callers = _several_callers(seen.filter(~pl.col("source_id").is_in(list(tonight.quiet))), tonight, more_callers)
-    signals = pl.concat([f.select((pl.col(c) if c in f.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
-                         for f in (found.signals, sentinels, together, callers)]).sort("signal_id")
-    members = pl.concat([f.select(list(MEMBER)) for f in (found.members, single, of_clusters, of_callers)]).unique().sort("signal_id", "record_id")
-    return signals, members
-
-
-def _clusters(seen: pl.DataFrame, window: Window, tonight: Tonight) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What the cluster rules say of records that became known lately, as signals and their records."""
-    rules = cluster_rules(tonight.day)
-    first = tonight.day - timedelta(days=tonight.settings.sentinel_days + max(r.days for r in rules))
-    asked = [p for r in rules for p in r.problems]
-    code = pl.col("problem_code")
-    near = seen.filter((pl.col("local_date") >= first) & (code.is_in(asked) | code.str.split(".").list.first().is_in(asked)))
-    open_ = window.with_texts(near).rename({"respondent_key": "respondent"}).with_columns(pl.col("fine_place").alias("street"))
-    hits = clusters(open_, tonight.as_of, rules).filter(
-        pl.col("last_at") > pl.lit(tonight.as_of) - pl.duration(days=tonight.settings.sentinel_days))
-    named = hits.with_columns(pl.concat_str(pl.lit("cluster:"), "rule", pl.lit(":"), "by", pl.lit(":"), "key").alias("signal_id"))
-    members = named.select("signal_id", pl.col("record_ids").alias("record_id")).explode("record_id")
-    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
-    about = members.join(seen, on="record_id").group_by("signal_id").agg(
-        mode("fine_place"), mode("coarse_place"), mode("respondent_key"), (pl.col("local_date").max() - pl.col("local_date").min()).alias("_span"))
-    signals = named.join(about, on="signal_id").select(
-        "signal_id", pl.lit("cluster").alias("kind"), pl.lit("fine").alias("level"), "problem_code", "fine_place", "coarse_place", "respondent_key",
-        pl.col("n_records").cast(pl.Float64).alias("observed"), (pl.col("_span").dt.total_days() + 1).alias("window"), "rule")
-    return signals, members
-
-
-def _several_callers(seen: pl.DataFrame, tonight: Tonight, more_callers: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Incidents with several callers within a few days, as signals and their records; `more_callers`: times what the rule says."""
-    month = seen.filter(pl.col("local_date") > tonight.day - timedelta(days=28))
-    rule = several_callers(month.height / 28)
-    recent = seen.filter((pl.col("local_date") > tonight.day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
-                         & pl.col("caller_key").is_not_null())
-    mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
-    start = tonight.day - timedelta(days=rule.days)
-    before = seen.filter(pl.col("local_date").is_between(start - timedelta(days=rule.usual_days - 1), start)).group_by("incident_id").agg(
-        (pl.coalesce("caller_key", "record_id").n_unique() * rule.days / rule.usual_days).alias("_usual"))
-    told = recent.group_by("incident_id").agg(
-        pl.len().alias("observed"), pl.col("caller_key").n_unique().alias("_callers"), mode("problem_code"), mode("fine_place"),
-        mode("coarse_place"), mode("respondent_key")).join(before, on="incident_id", how="left").filter(
-        (pl.col("_callers") >= rule.times_usual * pl.col("_usual").fill_null(0)) & (pl.col("_callers") >= rule.callers * more_callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
-    signals = told.select(pl.concat_str(pl.lit("cluster:"), pl.lit(rule.id), pl.lit(":"), "incident_id").alias("signal_id"),
-                          pl.lit("cluster").alias("kind"), pl.lit("incident").alias("level"), "problem_code", "fine_place", "coarse_place",
-                          "respondent_key", "incident_id", pl.col("observed").cast(pl.Float64), pl.lit(rule.days).alias("window"),
-                          pl.lit(rule.id).alias("rule"))
-    members = seen.join(signals.select("incident_id", "signal_id"), on="incident_id").select("signal_id", "record_id")
-    return signals, members
-
-
 _WARNING_EXTRA = ("subject", "respondent_key", "incidents", "problems", "signals")
 
 
@@ -335,7 +266,7 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
 
 
 def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
-          tonight: Tonight, known: Feedback) -> tuple[Told, Tended]:
+          tonight: Tonight, known: Feedback, drives: pl.DataFrame) -> tuple[Told, Tended]:
     """What is told tonight, with what becomes of every open warning beside."""
     settings = tonight.settings
     earlier, earlier_records = earlier_warnings(window.house, place, tonight.day, tonight.as_of, settings.watch_days)
@@ -346,7 +277,7 @@ def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Det
     matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
                            found.streets)
     told = tell(matters, seen, earlier, earlier_records, found.q_values, place, tonight.day, tonight.as_of, tonight.run_id,
-                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth)
+                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth, drives)
     tended = tend(told, earlier, earlier_records, seen, window.house, place, tonight.day, tonight.as_of, tonight.run_id, settings, tuple(tonight.quiet))
     return replace(told, warnings=tended.warnings, events=tended.events), tended
 
@@ -374,8 +305,8 @@ def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFram
     return pl.concat([inside, again, outside], how="vertical_relaxed").unique("record_id", keep="first", maintain_order=True)
 
 
-def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detection, signals: pl.DataFrame, members: pl.DataFrame, told: Told, changes: pl.DataFrame,
-                   counts: pl.DataFrame, tonight: Tonight) -> None:
+def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detection, artefacts: pl.DataFrame, signals: pl.DataFrame, members: pl.DataFrame, told: Told,
+                   changes: pl.DataFrame, counts: pl.DataFrame, tonight: Tonight) -> None:
     """Rows of series, warnings, notices and metrics."""
     work.n_signals, work.n_warnings = signals.height, told.raised
     work.expected_false_alarms = found.expected_false_alarms
@@ -386,7 +317,7 @@ def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detectio
         work.writes += series_writes(seen, found, signals, members, told, changes, counts, tonight)
         work.deletes.append(Delete("series", "date < :before and not kept",
                                    {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
-    notices = _notices(place, found, told, tonight)
+    notices = _notices(place, found, artefacts, told, tonight)
     work.notices = notices.height
     work.writes.append(Write("notice", notices, "ignore"))
 
@@ -440,18 +371,18 @@ _NOTICE: dict[str, Any] = {"notice_id": pl.String, "raised_on": pl.Date, "as_of"
 
 
 def notice_frame(rows: list[dict], tonight_day: date, as_of: datetime, run_id: str) -> pl.DataFrame:
-    """Rows of the table `notice`; an id derives from what the notice is about and the day."""
+    """Rows of the table `notice`; an id derives from what the notice is about and the day, or what it is told of since."""
     out = []
     for row in rows:
         about = f"{row['kind']}|{row.get('code')}|{row.get('source_id')}|{row.get('problem_code')}|{row.get('place')}|{row.get('about', '')}"
-        notice_id = f"N{tonight_day:%Y%m%d}-" + blake2b(about.encode(), digest_size=5).hexdigest()
+        notice_id = f"N{row.get('since') or tonight_day:%Y%m%d}-" + blake2b(about.encode(), digest_size=5).hexdigest()
         out.append({**dict.fromkeys(_NOTICE), **{k: v for k, v in row.items() if k in _NOTICE}, "notice_id": notice_id,
                     "raised_on": tonight_day, "as_of": as_of, "run_id": run_id})
     return pl.DataFrame(out, schema=_NOTICE).unique("notice_id", keep="first", maintain_order=True)
 
 
-def _notices(place: Place, found: Detection, told: Told, tonight: Tonight) -> pl.DataFrame:
-    rows = []
+def _notices(place: Place, found: Detection, artefacts: pl.DataFrame, told: Told, tonight: Tonight) -> pl.DataFrame:
+    rows = artefact_lines(artefacts, place)
     for c in found.campaigns.iter_rows(named=True):
         where = c["fine_place"] or c["coarse_place"] or ""
         rows.append({"kind": "campaign", "problem_code": c["problem_code"], "place": where, "n_records": int(c["observed"]),

@@ -24,10 +24,11 @@ from expectations.suites import validate  # noqa: E402
 from flows.dates import end_of, now, yesterday  # noqa: E402
 from flows.intake import Delivery, Intake, take_in  # noqa: E402
 from flows.messages import BadUsage  # noqa: E402
-from flows.night import Tonight, Work, notice_frame, work_place  # noqa: E402
+from flows.night import Work, notice_frame, work_place  # noqa: E402
 from flows.places import place_key, places_of  # noqa: E402
 from flows.running import House, Run, running  # noqa: E402
 from flows.settle import PROFILES, Settled, batch_writes, ingested, settle, touched_records, withheld  # noqa: E402
+from flows.tonight import Tonight  # noqa: E402
 from policy.calendar import region_of  # noqa: E402
 from policy.catalogue import say  # noqa: E402
 from policy.rules import Finding  # noqa: E402

@@ -12,6 +12,7 @@ from flows import charts
 from flows.card import at_once_line, law_lines, past_line
 from flows.exports import Cards, cell, expected_false, for_people, heading, left_out, number, reported, rows_of
 from policy.catalogue import catalogue, say
+from transforms.matters import BY_RULE
 
 TEMPLATES = Path(__file__).parent / "templates"
 QUOTES, QUOTE_LENGTH = 3, 160
@@ -85,7 +86,7 @@ def _card(warning: Mapping, card: Mapping | None, svg: str, records: pl.DataFram
             "title": warning.get("title") or "", "summary": (card["what"][lang] if card and _in(card, lang) else warning.get("summary")) or "",
             "figures": figures, "facts": facts, "certain": _certain(warning, lang),
             "quotes": _quotes_of(card, time_zone) if card else [] if hidden else _quotes(warning["warning_id"], records, time_zone), "hidden": hidden,
-            "curve": Markup(svg) if (warning.get("n_records") or 0) > 1 or warning.get("expected") is not None else "", "no_expected": warning.get("expected") is None and warning.get("kind") in ("sentinel", "cluster"),
+            "curve": Markup(svg) if (warning.get("n_records") or 0) > 1 or warning.get("expected") is not None else "", "no_expected": warning.get("expected") is None and warning.get("kind") in BY_RULE,
             "work": _work(warning, card, lang, time_zone) if card else None}
 
 

@@ -13,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flows.classify import STATE
 from flows.dates import end_of, now
-from flows.night import Tonight, made_at_once, window_start, work_place
+from flows.night import made_at_once, window_start, work_place
 from flows.places import Place
 from flows.running import House, timed
 from flows.settle import touched_records
+from flows.tonight import Tonight
 from flows.version import weisu_version
 from warehouse.publication import Publication
 from warehouse.replaying import Night, became_known, begin_at, known_now, nights, said, work_upon

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.by_rule import inspected_before
 from flows.places import Place
 from flows.wording import Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
 from models.typical import typical
@@ -17,13 +18,13 @@ from policy.catalogue import say
 from policy.clocks import due_dates
 from policy.levels import LEVELS, Level, level, rank, reason
 from policy.lifecycle import ENDED, OPEN
-from policy.matters import SeveralCallers
+from policy.matters import MatterRule
 from policy.packs import law_for
 from policy.remedies import remedy
 from policy.routing import route
 from policy.sentinels import SentinelRule
 from transforms.identity import identify
-from transforms.matters import Matters, series_of
+from transforms.matters import BY_RULE, Matters, series_of
 
 EXAMPLES = 3
 #: Of more new matters than so many times the list's cap, only the gravest are written out.
@@ -53,13 +54,13 @@ def significant(x: float | None) -> float | None:
 
 def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, q_values: Mapping[str, float],
          place: Place, day: date, as_of: datetime, run_id: str, cap: int, quiet: Sequence[str] = (), watch_days: int = 60,
-         worth: Callable[[list[dict]], list[float]] | None = None) -> Told:
+         worth: Callable[[list[dict]], list[float]] | None = None, drives: pl.DataFrame | None = None) -> Told:
     """Tonight's warnings, those of earlier nights that changed, and what changed.
 
     records: every record behind a matter or an open warning, current view. earlier: rows of the table `warning` of this place, with
     `subject`, `respondent_key`, `incidents`, `problems` and `signals` taken out of `evidence`. A warning that nothing changed gets no
     row; nor does one with a record of a `quiet` source, but for sentinels. worth: in what order new warnings beyond the cap are left out
-    (the most worth stay); by level and p-value without it.
+    (the most worth stay); by level and p-value without it. drives: the special inspections that a return may have come after.
     """
     known = identify(matters.matters, matters.records, earlier, earlier_records, day, watch_days)
     was = {w["warning_id"]: w for w in earlier.iter_rows(named=True)}
@@ -89,7 +90,8 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, had.get(old["warning_id"], set()))):
             continue
         speaks = speaking(matter, own, rule_of(matter["rule"], day))
-        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id)
+        drive = inspected_before(matter["signals"], drives) if drives is not None else None
+        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id, drive)
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
@@ -161,7 +163,7 @@ def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.D
 
 
 def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
-         run_id: str) -> dict:
+         run_id: str, drive: Mapping[str, Any] | None = None) -> dict:
     lang, pack = place.lang, place.pack
     kind, problem = matter["kind"], matter["problem_code"]
     rule = rule_of(matter["rule"], day)
@@ -176,9 +178,9 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
         q_value = old["q_value"]
     copied, known_remedy = copied_text(own), remedy(problem, day)
     got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None, known_remedy is not None), old)
-    tell_too = () if isinstance(rule, SeveralCallers) or rule is None else rule.tell
+    tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
-    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied)
+    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive)
     if known_remedy is not None:
         told = {x: {**t, "summary": t["summary"] + say("warn.remedy", x, text=known_remedy.text(x), source=known_remedy.source)} for x, t in told.items()}
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
@@ -213,7 +215,7 @@ def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None,
     kind, problem = matter["kind"], matter["problem_code"]
     critical = bool(problem and taxonomy.taxonomy().is_safety_critical(problem))
     got = level(kind, safety_critical=critical or isinstance(rule, SentinelRule), n_records=n_records, n_callers=callers,
-                ratio=0.0 if kind == "cluster" and says_little(rule) else ratio, n_streets=max(1, n_streets), severity=rule.level if rule else None, q_value=q_value)
+                ratio=0.0 if kind in BY_RULE and says_little(rule) else ratio, n_streets=max(1, n_streets), severity=rule.level if rule else None, q_value=q_value)
     if kind not in ("sentinel", "cluster") and rule is not None and not says_little(rule):
         by_rule = level("sentinel", safety_critical=True, n_records=n_records, n_callers=callers, severity=rule.level)
         got = min(got, by_rule, key=lambda g: rank(g.level))

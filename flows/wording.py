@@ -1,7 +1,7 @@
 """What a warning says of its matter: title, summary, whose it is. Figures and the records' own words, no sentence that isn't in the catalogue."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -13,10 +13,10 @@ from policy.actions import first_action
 from policy.alerts import AtOnce
 from policy.catalogue import LANGUAGES, say
 from policy.levels import reason
-from policy.matters import RULE_ID, SeveralCallers, several_callers
+from policy.matters import RULE_ID, MatterRule, SeveralCallers, is_matter_rule, matter_rule
 from policy.sentinels import ClusterRule, SentinelRule, cluster, elsewhere, meant, sentinel, words_of
 from transforms.match_text import match_text
-from transforms.matters import QUIET
+from transforms.matters import BY_RULE, QUIET
 from transforms.privacy import mask_respondent
 
 #: How many places or problems a sentence names before it says how many more there are.
@@ -33,7 +33,7 @@ SHARE = 0.1
 #: A matter is one respondent's where more than this share of the records that name one name it.
 HIS = 0.5
 
-Rule = SentinelRule | ClusterRule | SeveralCallers
+Rule = SentinelRule | ClusterRule | MatterRule
 
 
 def shown(x: float) -> str:
@@ -48,11 +48,11 @@ def listed(names: Sequence[str], lang: str) -> str:
 
 
 def rule_of(rule_id: str | None, day: date) -> Rule | None:
-    """The sentinel or cluster rule of that id on a day. Raises KeyError for one that isn't there."""
+    """The sentinel, cluster or matter rule of that id on a day. Raises KeyError for one that isn't there."""
     if rule_id is None:
         return None
-    if rule_id == RULE_ID:
-        return several_callers()
+    if is_matter_rule(rule_id):
+        return matter_rule(rule_id)
     try:
         return sentinel(rule_id, day)
     except KeyError:
@@ -60,12 +60,12 @@ def rule_of(rule_id: str | None, day: date) -> Rule | None:
 
 
 def says_little(rule: Rule | None) -> bool:
-    """Several callers on one matter is worth a line; how steep it is, only a kind with an expectation can say."""
-    return isinstance(rule, SeveralCallers)
+    """That several call about one matter, or again, is worth a line; how steep it is, only a kind with an expectation can say."""
+    return isinstance(rule, MatterRule)
 
 
 def do_first(rule: Rule | None, problem: str | None, day: date) -> dict[str, str]:
-    """What to do first, in both languages: what a sentinel's or cluster's rule advises, else what is suggested for the problem."""
+    """What to do first, in both languages: what the rule advises, else what is suggested for the problem."""
     if rule is None or isinstance(rule, SeveralCallers):
         return {lang: first_action(problem, day, lang) for lang in LANGUAGES}
     return {lang: rule.advice(lang) for lang in LANGUAGES}
@@ -159,21 +159,21 @@ def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
 
 
 def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-         copied: tuple[int, int] | None = None) -> dict[str, dict[str, str]]:
+         copied: tuple[int, int] | None = None, drive: Mapping[str, Any] | None = None) -> dict[str, dict[str, str]]:
     """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level.
-    `copied`: `copied_text` of the records."""
-    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, lang) for lang in LANGUAGES}
+    `copied`: `copied_text` of the records. `drive`: the special inspection (title, first_day, last_day) that the matter came after."""
+    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, drive, lang) for lang in LANGUAGES}
 
 
 def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-          copied: tuple[int, int] | None, lang: str) -> dict[str, str]:
+          copied: tuple[int, int] | None, drive: Mapping[str, Any] | None, lang: str) -> dict[str, str]:
     kind, problem, window = matter["kind"], matter["problem_code"], matter["window"] or 1
     name = problem_name(problem, own, lang)
     # A shock over a whole place is told by all the problems that its figures sum.
     rose = [p for p in matter["problems"] if p] if matter["subject"] == "coarse" else []
     told_as = listed([problem_name(p, own, lang) for p in rose], lang) if len(rose) > 1 else name
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
-    by_day = kind in ("surge", *QUIET)
+    by_day = kind in ("surge", *QUIET, "spread")
     lately = own.filter(pl.col("local_date") > day - timedelta(days=window)).height
     cell = kind == "incident" and (matter["observed"] or 0) > own.height
     words: dict[str, Any] = {
@@ -191,7 +191,10 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
     words["spot"] = "" if not where or where in speaks.title else f"{where}，" if lang == "zh" else f"{where}, "
     if kind == "cluster" and speaks.shops and not several:
         template = "shops"
-    what = "several" if several else "incident_cell" if cell else kind
+    if kind == "recurrence":
+        template = "after_inspection" if drive is not None else kind
+        words |= _returned(own, day, window, drive)
+    what = "several" if several else "incident_cell" if cell else template if kind == "recurrence" else kind
     join = "" if lang == "zh" else " "
     lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, lang)]
     alone = join.join(lines)
@@ -203,6 +206,16 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
     lines.append(say("warn.level", lang, row=reason(level_row, lang)))
     title = say(f"warn.title.{template}", lang, **words)
     return {"title": title[:1].upper() + title[1:], "summary": join.join(lines), "what": alone}
+
+
+def _returned(own: pl.DataFrame, day: date, window: int, drive: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What had been done before a matter came back."""
+    if drive is not None:
+        return {"drive": drive["title"], "first": drive["first_day"], "last": drive["last_day"], "n": own.filter(pl.col("local_date") > drive["last_day"]).height}
+    again = own.filter(pl.col("local_date") > day - timedelta(days=window))["created_at"].min()
+    done = own.filter((pl.col("status") == "closed") & (pl.col("closed_at") < again))
+    closed = done["closed_at"].max()
+    return {"solved": done.filter(pl.col("solved").fill_null(False)).height, "closed": closed.date() if isinstance(closed, datetime) else "—"}
 
 
 def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[int, int] | None, lang: str) -> list[str]:
@@ -221,7 +234,7 @@ def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[i
     callers = own["caller_key"].drop_nulls().n_unique()
     if callers and not secret:
         lines.append(say("warn.also.callers", lang, n=callers))
-    if rule is not None and matter["kind"] not in ("sentinel", "cluster"):
+    if rule is not None and matter["kind"] not in BY_RULE:
         lines.append(say("warn.also.sentinel", lang, rule=rule.name(lang)))
     if copied and not secret:
         lines.append(say("warn.also.copied", lang, k=copied[0], n=copied[1]))

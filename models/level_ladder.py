@@ -8,10 +8,27 @@ PRIOR_MOVE = 0.02             # variance of a level's move that is believed befo
 PRIOR_MOVE_SERIES = 8.0       # … as strongly as that many series would say
 
 
+#: Values that don't differ at all are shrunk as if the pool were worth so many rows.
+MOST_ALIKE = 1e4
+
+
 def believed(values, information, prior, strength):
     """Estimates shrunk towards their pooled mean, itself shrunk to `prior` with `strength`; information: in rows."""
     pooled = (np.sum(information * values) + strength * prior) / (np.sum(information) + strength)
     return (information * values + strength * pooled) / (information + strength)
+
+
+def believed_alike(values, information, prior, strength):
+    """As `believed`, shrunk the more the less the true values differ (moments; empirical Bayes of Efron & Morris 1973).
+
+    values: dispersions, whose noise variance is 2 values ** 2 / information; information: in rows. `strength` is the least that they are shrunk by.
+    """
+    pooled = (np.sum(information * values) + strength * prior) / (np.sum(information) + strength)
+    noise = 2 * pooled ** 2 / np.maximum(information, 1e-9)
+    weight = 1 / noise ** 2
+    seen = np.minimum((values - pooled) ** 2, 9 * noise) - noise
+    differ = np.sum(weight * seen) / max(np.sum(weight), 1e-300)
+    return believed(values, information, prior, max(strength, min(2 * pooled ** 2 / max(differ, 1e-9), MOST_ALIKE)))
 
 
 def moves(ratio, noise):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.level_ladder import believed, ladder, moves
+from models.level_ladder import believed, believed_alike, ladder, moves
 from models.log_linear import fit_log_linear
 from models.robust_counts import UNUSUAL, dispersion, read_table, sliding_sum, usual_weights, variance_kept
+from models.season_doubt import season_doubt
 from models.surge_calendar import APART, OWN, PERIOD, Prior, design
 
 BLOCK = {"D": 28, "W": 4}     # rows summed where shares of parents are judged
@@ -177,6 +178,7 @@ def fit_part(y, rows, holidays, anchor, freq, prior=OWN, offset=None):
     x, near = X[-BLOCK[freq]:].copy(), mu[-BLOCK[freq]:]
     x[:, 1] = 0
     doubt = doubt + np.einsum("ti,nij,tj,tn->n", x, covariance, x, near, optimize=True) / near.sum(0)       # days that bring nothing raise no doubt
+    doubt = doubt + season_doubt(y, mu, phi, rows, anchor, freq)
     return Part(coef, used, prior, factor, .5 / len(rows)), mu, phi, weights, np.minimum(doubt, 2.)
 
 
@@ -264,7 +266,7 @@ def leaf_spread(y, means, mu_total, share, index, freq, windows):
     live = len(d) * mu.mean(0) / (mu.mean(0) + .5)
     first = np.maximum(believed(np.minimum(rough, 5.), live, 1.1, 30.), 1.)
     weights = usual_weights(d, mu, first, SMOOTH[freq], UNUSUAL_LEAF)
-    phi = np.maximum(believed(dispersion(d, mu, weights, 0), live, 1.1, 30.), 1.)
+    phi = np.maximum(believed_alike(dispersion(d, mu, weights, 0), live, 1.1, 30.), 1.)
     sampled = spreads(d, mu, weights, phi, windows)
     out = np.repeat((sampled @ live / live.sum())[:, None], y.shape[1], 1)
     out[:, some] = sampled

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 SIGNAL: dict[str, Any] = {
     "signal_id": pl.String,       # permanent name, e.g. a series id or "sentinel:<record_id>"
-    "kind": pl.String,            # surge, incident, slow_rise, inquiry_rise, sentinel, cluster
+    "kind": pl.String,            # surge, incident, slow_rise, inquiry_rise, sentinel, cluster, recurrence, spread
     "level": pl.String,           # fine, coarse, respondent, incident, record
     "problem_code": pl.String,
     "fine_place": pl.String,
@@ -25,7 +25,7 @@ SIGNAL: dict[str, Any] = {
     "expected": pl.Float64,       # what was expected in it; null for kinds without a p-value
     "p_value": pl.Float64,
     "window": pl.Int32,           # days
-    "rule": pl.String,            # of a sentinel or cluster
+    "rule": pl.String,            # of a kind without a p-value
 }
 MEMBER: dict[str, Any] = {"signal_id": pl.String, "record_id": pl.String}
 
@@ -42,6 +42,8 @@ SHOCK_CORRELATION = 0.5
 SHOCK_STREETS = 4
 #: Quieter signs: where a surge or a growing incident tells of the matter, they only stand beside it.
 QUIET = ("slow_rise", "inquiry_rise")
+#: What a dated rule says without a p-value, the gravest first: of several on one matter the first speaks.
+BY_RULE = ("sentinel", "recurrence", "spread", "cluster")
 #: An incident or respondent explains nothing with fewer records than this.
 LEAST = 3
 
@@ -64,6 +66,11 @@ class Matters:
 def series_of(signal_id: str) -> str | None:
     """The series of the cell that a signal is about, whether it surged or rose slowly; None of what is no cell's."""
     return signal_id.removeprefix("slow:") if "@" in signal_id else None
+
+
+def as_signals(found: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the columns of `SIGNAL`; what it has no word on is null."""
+    return found.select((pl.col(c) if c in found.columns else pl.lit(None)).cast(t).alias(c) for c, t in SIGNAL.items())
 
 
 def shocks(signals: pl.DataFrame, streets: pl.DataFrame) -> list[tuple[str, str]]:
@@ -207,7 +214,7 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
     surges = surges.sort("excess", "signal_id", descending=[True, False])
     quiet = group.filter(pl.col("kind").is_in(QUIET)).sort("p_value", "signal_id")
     grown = group.filter(pl.col("kind") == "incident").sort("observed", "signal_id", descending=[True, False])
-    by_rule = group.filter(pl.col("kind").is_in(["sentinel", "cluster"])).sort(pl.col("kind") == "cluster", "signal_id")
+    by_rule = group.filter(pl.col("kind").is_in(BY_RULE)).sort(pl.col("kind").replace_strict(dict(zip(BY_RULE, range(len(BY_RULE)))), return_dtype=pl.Int8), "signal_id")
     base = {"signals": group["signal_id"].to_list(), "rule": by_rule["rule"][0] if by_rule.height else None, "streets": [],
             "incidents": [], "respondent_key": None, "incident_id": None}
     if surges.height:
@@ -225,7 +232,15 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
         return _of_quiet(base, quiet, members, behind, records)
     lead = by_rule.row(0, named=True)
     ids = _of_signals(group, members)
-    kind = "sentinel" if "sentinel" in by_rule["kind"].to_list() else "cluster"
+    kind = lead["kind"]
+    if lead["level"] == "respondent":
+        # Of all that is said of a respondent only what the rule speaks of.
+        row, _ = _of_respondent(base, by_rule.head(1), behind.filter(pl.col("record_id").is_in(ids)), records, lead["respondent_key"])
+        return {**row, "kind": kind, "problem_code": lead["problem_code"], "observed": lead["observed"], "p_value": None}, ids
+    if lead["level"] == "coarse":
+        return {**base, "kind": kind, "subject": "coarse", "problem_code": lead["problem_code"], "problems": [lead["problem_code"]], "fine_place": None,
+                "coarse_place": lead["coarse_place"], "streets": behind["fine_place"].drop_nulls().unique().sort().to_list(), "observed": lead["observed"],
+                "expected": None, "p_value": None, "window": lead["window"]}, ids
     whole = behind.filter(pl.col("incident_id").is_not_null())["incident_id"].unique().sort().to_list()
     return {**base, "kind": kind, "subject": "record" if kind == "sentinel" else "incident" if lead["level"] == "incident" else "fine",
             "problem_code": lead["problem_code"],
@@ -243,7 +258,7 @@ def _of_incident(base, group, grown, surges, behind, records, incident) -> tuple
     incidents = sorted({incident, *(i for i in grown["incident_id"].to_list() if i)})
     whole = records.filter(pl.col("incident_id").is_in(incidents))
     own = behind.filter(pl.col("incident_id").is_in(incidents))
-    told = group.filter(pl.col("kind").is_in(["sentinel", "cluster"]))
+    told = group.filter(pl.col("kind").is_in(BY_RULE))
     lead = (grown if grown.height else surges).row(0, named=True)
     ids = sorted({*whole["record_id"].to_list(), *own["record_id"].to_list(),
                   *(behind["record_id"].to_list() if surges.is_empty() and told.height else [])})

@@ -19,7 +19,7 @@ _NIGHT: dict[str, Any] = {"known_at": MOMENT, "night_no": pl.Int64}
 #: Codes, ids and places of a record, without its texts. `gone`: it lies in another month since.
 WORKED: dict[str, Any] = {
     **{c: RECORD[c] for c in ("record_id", "source_id", "local_date", "created_at", "record_type", "status", "respondent_name", "caller_key",
-                              "address_masked", "community", "city", "district", "street_code", "due_at", "signed_at", "first_reply_at")},
+                              "address_masked", "community", "city", "district", "street_code", "due_at", "signed_at", "first_reply_at", "closed_at", "solved")},
     "fine_place": pl.String, "coarse_place": pl.String, "problem_code": pl.String, "problem_name": pl.String, "problem_id": pl.String,
     "incident_id": pl.String, "row_hash": pl.String, "first_known_at": MOMENT, "worked_revision": pl.Int64}
 

@@ -8,6 +8,7 @@ import polars as pl
 from flows.demo.truth import Truth
 from policy.catalogue import say
 from policy.taxonomy import taxonomy
+from transforms.matters import BY_RULE
 
 LEVELS = ("blue", "yellow", "orange", "red")
 #: A warning is about a matter if half of its records are the matter's, or five of them and three in ten.
@@ -116,7 +117,7 @@ def score(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame, n
                 if m["start"] <= days[-1] and m["end"] >= days[0] - timedelta(days=1)]
     headline = planted["incident_id"].to_list()
     is_planted = pl.col("incident_id").is_in(headline).fill_null(False)
-    by_rule = pl.col("kind").is_in(["sentinel", "cluster"])
+    by_rule = pl.col("kind").is_in(BY_RULE)
     loose, single = about.filter(~is_planted & ~by_rule), about.filter(~is_planted & by_rule)
     outcomes.sort(key=lambda o: (not o.is_risk, o.incident_id))
     return Score(tuple(outcomes), loose.filter(pl.col("incident_id").is_not_null()).height, loose.filter(pl.col("incident_id").is_null()).height,
