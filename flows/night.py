@@ -19,7 +19,7 @@ from flows.places import Place
 from flows.problem_decisions import NOTHING_KNOWN, Known
 from flows.tonight import Tonight
 from flows.warn import Told, tell
-from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys
+from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys, with_told_respondents
 from flows.wording import shown
 from policy.catalogue import say
 from policy.lifecycle import OPEN
@@ -63,6 +63,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         rows = _carried(_classified(place.with_places(touched), before, place, decided), before) if made is None else _as_made(place.with_places(touched), before, made)
         recent, taken_over = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
         work.lake += taken_over
+        rows = with_told_respondents(rows, recent)
         window = Window(house, touched.select("record_id", *TEXTS))
         rows = _found(rows, recent, window, place, tonight, work, decided) if made is None else rows
     with tonight.step("link"):
@@ -98,6 +99,7 @@ MADE = ("problem_code", "problem_name", "problem_id", "incident_id")
 def made_at_once(place: Place, records: pl.DataFrame, day: date) -> pl.DataFrame:
     """Codes and ids of records (the columns of `touched`) as a first night would give them, all at once: record_id and `MADE`."""
     rows = known_problems(place.with_places(records), place, NOTHING_KNOWN).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
+    rows = with_told_respondents(rows, rows.clear())
     left = rows.filter(pl.col("problem_code").is_null())
     rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, datetime(day.year, day.month, day.day, tzinfo=UTC), "", NOTHING_KNOWN).records)
     links = link(rows, rows.clear().drop("title", "content"), lambda ids: rows.clear().select("record_id", *TEXTS), None,

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import polars as pl
 
 from flows.places import Place
-from transforms.entities import normalise_respondent
+from transforms.entities import normalise_respondent, told_respondents
 from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import LakeWrite
 from warehouse.store import Warehouse
@@ -52,6 +52,17 @@ def _taken_over(house: Warehouse, place: Place) -> tuple[pl.DataFrame, list[Lake
     warnings = house.read("warning").filter(pl.col("source_ids").list.set_intersection(list(place.sources)).list.len() > 0)
     behind = house.read("warning_record").join(warnings.select("warning_id"), on="warning_id", how="semi")
     return rows, [*worked_writes(rows, rows.clear(), last["as_of"], 0), *told_writes(place.key, warnings, behind, last["run_date"], last["as_of"], 0)]
+
+
+def with_told_respondents(rows: pl.DataFrame, recent: pl.DataFrame) -> pl.DataFrame:
+    """The records, in their order, with `respondent_name` also where the column says nobody (楼下那家店) and the text names one whom other records' columns name."""
+    names = pl.concat([rows["respondent_name"], recent["respondent_name"]]).drop_nulls().unique().sort()
+    if names.is_empty():
+        return rows
+    spelt = pl.DataFrame({"respondent_name": names, "_key": normalise_respondent(names)})
+    nobody = rows.select("record_id", "respondent_name", *TEXTS).join(spelt, on="respondent_name", how="left", maintain_order="left").filter(pl.col("_key").is_null())
+    told = nobody.select("record_id", told_respondents(nobody["title"], nobody["content"], spelt["_key"]).alias("_told")).drop_nulls()
+    return rows.join(told, on="record_id", how="left", maintain_order="left").with_columns(pl.coalesce("_told", "respondent_name").alias("respondent_name")).drop("_told")
 
 
 def with_respondent_keys(records: pl.DataFrame) -> pl.DataFrame:

@@ -44,7 +44,10 @@ def light(records: pl.DataFrame) -> pl.DataFrame:
     if len(names):
         spelt = pl.DataFrame({"respondent": names, "_one": normalise_respondent(names)})
         made = made.join(spelt, on="respondent", how="left", maintain_order="left").with_columns(respondent="_one").drop("_one")
-    return made.with_columns(pl.col(COLUMNS).fill_null(""))
+    # The street that a clerk puts in front of a shop's sign (永顺福汇家政 in 永顺镇) is no part of its name.
+    street = pl.col("place").str.slice(0, 2)
+    ahead = pl.col("respondent").str.starts_with(street) & (pl.col("respondent").str.len_chars() >= 6) & (street.str.len_chars() == 2)
+    return made.with_columns(pl.when(ahead).then(pl.col("respondent").str.slice(2)).otherwise("respondent").alias("respondent")).with_columns(pl.col(COLUMNS).fill_null(""))
 
 
 def texts_of(records: pl.DataFrame) -> Texts:
@@ -171,11 +174,13 @@ class Corpus:
     """Nodes at hand with their weighted texts.
 
     n: how many. start, column: where each node's entries begin, and the feature of each. table: float32 `(entries, values)`; values: its columns by
-    name. arrays: name -> one for each node. rarity: name of a column -> the rarity of each node's value among all nodes, 0 to 1.
+    name. arrays: name -> one for each node. rarity: name of a column -> the rarity of each node's value among all nodes, 0 to 1. named: the share of
+    all nodes that say who they are about.
     """
 
-    def __init__(self, texts: Texts, frame: pl.DataFrame, weights: Weights, basis: Basis, sizes: dict[str, np.ndarray]) -> None:
-        """texts, frame: of the nodes at hand. weights, basis, sizes: by all nodes; sizes: how many of them share each node's value, by column."""
+    def __init__(self, texts: Texts, frame: pl.DataFrame, weights: Weights, basis: Basis, sizes: dict[str, np.ndarray], share: float) -> None:
+        """texts, frame: of the nodes at hand. weights, basis, sizes, share: by all nodes; sizes: how many of them share each node's value, by column; share: `named`."""
+        self.named = share
         self.n, self.start, self.weights = len(texts), texts.start, weights
         self.column = (texts.entries >> SHIFT).astype(np.int32)
         low = texts.entries & LOW
@@ -214,13 +219,18 @@ class Corpus:
         mine = texts.take(nodes.frame["row"].to_numpy())
         sizes = {name: nodes.frame.select(pl.len().over(name))["len"].to_numpy() for name in VALUES}
         weights = Weights(frequencies([mine], np.ones(len(mine), bool)), len(mine))
-        return cls(mine, nodes.frame, weights, Basis(mine.take(evenly(len(mine))), weights), sizes)
+        return cls(mine, nodes.frame, weights, Basis(mine.take(evenly(len(mine))), weights), sizes, share_named(nodes.frame))
 
     def blocking(self) -> sparse.csr_matrix:
         """Texts by their rare shared features alone, rows of length 1."""
         values = unit(self.values["text"].astype(float) * (self.weights.rare[self.column] > 0), self.start)
         at = np.flatnonzero(values)
         return sparse.csr_matrix((values[at], self.column[at], np.searchsorted(at, self.start)), shape=(self.n, WIDTH))
+
+
+def share_named(nodes: pl.DataFrame) -> float:
+    """The share of nodes that say who they are about."""
+    return float((nodes["respondent"] != "").mean() or 0.0)  # type: ignore[arg-type]
 
 
 def evenly(n: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from models.incident_corpus import INFORMATIVE, VALUES, Basis, Corpus, Nodes, Weights, evenly, frequencies
+from models.incident_corpus import INFORMATIVE, VALUES, Basis, Corpus, Nodes, Weights, evenly, frequencies, share_named
 from models.incident_pairs import nearest_of, same_columns, unique_pairs
 from models.incident_texts import Shelf, Texts
 
@@ -59,6 +59,10 @@ class Night:
         return out
 
     @cached_property
+    def _named(self) -> float:
+        return share_named(self.nodes)
+
+    @cached_property
     def _basis(self) -> Basis:
         return Basis(self.shelf.take(self._row[evenly(self.n)]), self.weights)
 
@@ -73,4 +77,4 @@ class Night:
         frame = self.nodes[nodes]
         sizes = {name: frame.select(name).join(self.nodes.group_by(name).len(), on=name, how="left", maintain_order="left")["len"].to_numpy()
                  for name in VALUES}
-        return Corpus(self.shelf.take(self._row[nodes]), frame, self.weights, self._basis, sizes)
+        return Corpus(self.shelf.take(self._row[nodes]), frame, self.weights, self._basis, sizes, self._named)

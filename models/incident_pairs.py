@@ -6,12 +6,11 @@ rare value weighs more, disagreement weighs against.
 """
 import json
 from collections.abc import Iterable
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from pypinyin import lazy_pinyin
 from scipy import sparse
 
 from models.incident_corpus import IN_BOTH, LOW, Corpus, Weights, unit
@@ -27,7 +26,7 @@ NEIGHBOURS = 30
 LARGE, NEIGHBOURS_LARGE = 20_000, 8
 LEAST_COSINE = 0.01
 WEIGHT = IN_BOTH.astype(np.float32)
-STEPS = {"caller": 12, "respondent": 4, "place": 3}
+STEPS = {"caller": 12, "respondent": 16, "place": 3}
 
 NAMES = ("cos_title", "cos_content", "cos_text", "contained_min", "contained_max", "rare_titles", "rare_cross", "rare_texts",
          "names_title", "names_title_both", "names", "names_both", "names_in_min", "names_in_max", "names_in_none",
@@ -164,9 +163,11 @@ def same_value(key: np.ndarray, moment: np.ndarray, fresh: np.ndarray, steps: in
 
 
 def same_columns(nodes: pl.DataFrame, new: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of nodes with the same caller, or problem and respondent, or problem and place; only where one of them is among the last `new`."""
+    """Pairs of nodes with the same caller, or problem and beginning of the respondent's name, or problem and place; only where one of them is among
+    the last `new`."""
     found = []
     first = nodes.height - new
+    nodes = nodes.with_columns(pl.col("respondent").str.slice(0, 2))
     for name, by in (("caller", ["caller"]), ("respondent", ["respondent", "problem_code"]), ("place", ["place", "problem_code"])):
         known = pl.col(name) != "" if name != "place" else (pl.col(name) != "") & (pl.col("problem_code") != "")
         keys = nodes[first:].filter(known).select(by).unique(maintain_order=True).with_row_index("key")
@@ -268,49 +269,6 @@ def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: Scale | N
         *relative, *margin,
     ]
     return np.column_stack([np.asarray(c, float) for c in columns]), scale
-
-
-#: Two respondents with different names, or two places, are two matters whatever the words are: templates and copies are alike everywhere.
-OTHER_RESPONDENT, OTHER_PLACE, OTHER_PROBLEM = -8.0, -6.0, -0.8
-
-
-def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Log odds from the columns respondent, place and problem_code; 0 where one of the pair does not know.
-
-    Agreement on a rare value weighs more. Another place says nothing where the respondent is the same: a chain, a firm with customers all over.
-    """
-    total, same_respondent = np.zeros(len(i)), np.zeros(len(i), bool)
-    for name, most, against in (("respondent", 2.5, OTHER_RESPONDENT), ("place", 0.8, OTHER_PLACE), ("problem_code", 0.6, OTHER_PROBLEM)):
-        value = corpus.arrays[name]
-        known = (value[i] != "") & (value[j] != "")
-        if not known.any():
-            continue
-        rarity = corpus.rarity[name]
-        same = value[i] == value[j]
-        if name == "respondent":  # a shop sign is part of the company's name, a wrong character leaves the rest
-            other = np.flatnonzero(known & ~same)
-            close = np.array([part_of(x, y) for x, y in zip(value[i[other]], value[j[other]])], bool)
-            known = known.copy()
-            known[other[close]] = False
-            same_respondent = same & known
-            same_respondent[other[close]] = True
-        total += np.where(known & same, most * rarity[i], 0)
-        total += np.where(known & ~same & ~(same_respondent if name == "place" else np.zeros(len(i), bool)), against, 0)
-    return total
-
-
-def part_of(one: str, two: str) -> bool:
-    """Whether two names may be one respondent's: one is part of the other, its characters are turned round, they sound alike (金辰, 金晨: clerks
-    write by ear), or they begin alike (瑞享手机专卖店, 瑞享盛新通讯设备: the sign and the company). That the rest is alike (木聚大药房, 嘉聚大药房) only
-    says what kind of shop it is.
-    """
-    return one in two or two in one or one[:2] == two[:2] or sorted(one) == sorted(two) or (len(one) == len(two) and _sound(one) == _sound(two))
-
-
-@lru_cache(maxsize=65_536)
-def _sound(name: str) -> tuple[str, ...]:
-    """The syllables without tones."""
-    return tuple(lazy_pinyin(name))
 
 
 def graph_features(i: np.ndarray, j: np.ndarray, p: np.ndarray, n: int, chunk: int = 50_000) -> np.ndarray:

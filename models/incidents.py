@@ -3,10 +3,11 @@ import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 
+from models.incident_columns import column_evidence
 from models.incident_corpus import Corpus, Nodes, light, texts_of
 from models.incident_groups import components, group, merge_groups, unscored_pairs
 from models.incident_night import Night
-from models.incident_pairs import candidates, column_evidence, distinct, graph_features, log_odds, pair_features, probability
+from models.incident_pairs import candidates, distinct, graph_features, log_odds, pair_features, probability
 from models.incident_sessions import sessions
 from models.incident_texts import Shelf, Texts
 from models.incident_titles import incident_title
@@ -122,15 +123,17 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
             return i, j, np.zeros(0)
         x, scale = pair_features(corpus, i, j)
         more = column_evidence(corpus, i, j)
-        odds = log_odds("first", x) + more
+        said, meant = more.said, more.meant
+        odds = log_odds("first", x) + said + meant
         a, b = unscored_pairs(i, j, probability(odds), corpus.n, self.complete_cut, self.complete_most)
         if len(a):
             extra, extra_more = pair_features(corpus, a, b, scale)[0], column_evidence(corpus, a, b)
-            i, j, x, more = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra]), np.concatenate([more, extra_more])
-            odds = np.concatenate([odds, log_odds("first", extra) + extra_more])
+            i, j, x = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra])
+            said, meant = np.concatenate([said, extra_more.said]), np.concatenate([meant, extra_more.meant])
+            odds = np.concatenate([odds, log_odds("first", extra) + extra_more.said + extra_more.meant])
         second = np.hstack([graph_features(i, j, probability(odds), corpus.n), x])
         # The second stage has seen what speaks for a pair; what speaks against it stands.
-        return i, j, probability(log_odds("second", second) + np.where(more < 0, more, more / 2))
+        return i, j, probability(log_odds("second", second) + np.where(said < 0, said, said / 2) + meant)
 
     def _by_columns(self, records: pl.DataFrame) -> np.ndarray:
         """Sessions of the records by respondent, else by place; -> place within them, −1 alone."""
@@ -145,7 +148,8 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
             return unit
         met = distinct(np.concatenate([i, j]))
         corpus, (x, y) = night.corpus(met), local_places(met, i, j)
-        odds = log_odds("first", pair_features(corpus, x, y)[0]) + column_evidence(corpus, x, y)
+        more = column_evidence(corpus, x, y)
+        odds = log_odds("first", pair_features(corpus, x, y)[0]) + more.said + more.meant
         likely = probability(odds) >= self.complete_cut
         del corpus
         # the likely neighbours' fellow members are looked at too, at most `complete_most` of an incident

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from models.incident_pairs import part_of
+from models.incident_columns import part_of
 from models.incidents import IncidentLinker, incident_title
 
 T0 = datetime(2026, 5, 1, 9, tzinfo=UTC)

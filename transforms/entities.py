@@ -11,6 +11,8 @@ import yaml
 
 #: Only so much of a text is searched: a place stands in the title or the first sentences.
 HEAD_CHARS = 300
+#: A respondent's name of fewer characters is not looked for in texts.
+NAME_CHARS = 4
 CODED_CITY = r"\b([A-Z]市)"
 CODED_DISTRICT = r"([A-Z]\d{1,2}[区县市])"
 
@@ -82,6 +84,24 @@ def normalise_respondent(names: pl.Series) -> pl.Series:
     generic = rf"^(?:(?:{alternatives('generic_beginnings')}).*|(?:{alternatives('generic_respondents')})?)$"
     value = pl.when(value.str.contains(generic)).then(None).otherwise(value)
     return pl.DataFrame({"name": names}, schema={"name": pl.String}).select(value.alias("name"))["name"].alias(names.name)
+
+
+def told_respondents(title: pl.Series, content: pl.Series, known: pl.Series) -> pl.Series:
+    """The respondent that each text names: strings as in `known`, null where it names none of them, or several.
+
+    The title speaks first, then the first `HEAD_CHARS` characters of the content. known: names as `normalise_respondent` gives them; those shorter than
+    `NAME_CHARS` stand in texts for other reasons. One row per text, in the texts' order.
+    """
+    names = known.drop_nulls().unique().sort().to_list()
+    names = [n for n in names if len(n) >= NAME_CHARS]
+    texts = pl.DataFrame({"title": title.cast(pl.String), "content": content.cast(pl.String).str.slice(0, HEAD_CHARS)}).with_columns(
+        pl.all().fill_null("").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", ""))
+    if not names:
+        return pl.Series("respondent", [None] * texts.height, dtype=pl.String)
+    found = {c: pl.col(c).str.extract_many(names, leftmost=True).list.unique() for c in texts.columns}
+    one = {c: pl.when(each.list.len() == 1).then(each.list.first()) for c, each in found.items()}
+    # A title that names two is not helped by the content.
+    return texts.select(pl.when(found["title"].list.len() > 1).then(None).otherwise(pl.coalesce(one["title"], one["content"])).alias("respondent"))["respondent"]
 
 
 def named_things(texts: pl.Series) -> pl.Series:

@@ -21,6 +21,7 @@ from flows.demo.ground import Ground, make_ground
 from flows.demo.lexicon import Lexicon, lexicon
 from flows.demo.life import CHANGES, live
 from flows.demo.matters import Matter, backlog, plant
+from flows.demo.one_matter import matters_of_records
 from flows.demo.rhythm import days_of, rates, shares
 from flows.demo.streams import pick, stream
 from flows.demo.texts import N_DRAWS, VOICES, Texts, write
@@ -39,6 +40,7 @@ DEMO_NIGHTS = (date(2026, 6, 18), date(2026, 7, 1))
 _FORMS_BY_MONTH = {3: files.GB18030, 7: files.UTF16, 10: files.HTML}
 _NAMED = ("sign", "company", "short", "branch", "street_sign", "wrong", "generic", "blank")
 _NAMED_SHARES = np.array([.36, .18, .05, .09, .06, .03, .05, .18])
+_GENERIC = _NAMED.index("generic")
 _HOMOPHONES = {"动": "东", "源": "缘", "禾": "和", "辰": "晨", "汇": "惠", "意": "艺", "家": "佳", "隆": "龙", "川": "穿", "语": "雨", "达": "大", "满": "曼"}
 _AMOUNTS = {"prepaid": 3200, "refund": 2200, "quality": 900, "order": 4200, "online": 350, "advert": 6500, "drug": 600, "labour": 30000,
             "food": 60, "price": 40, "measure": 60, "special": 0, "registry": 0}
@@ -307,7 +309,8 @@ class City:
             "money2": pl.Series(np.maximum(5, _round(money * 0.35))).cast(pl.String), "uscc": table["uscc"],
             "o18": digits, "o14": digits.str.slice(0, 14), "o8": digits.str.slice(3, 8), "o4": digits.str.slice(9, 4)}
         seen = pl.DataFrame({"named": named, "company": table["company"], "uscc": table["uscc"], "street_name": street,
-                             "trading_address": short + table["address"], "money": money})
+                             "trading_address": short + table["address"], "money": money,
+                             "in_column": pl.Series((column < _GENERIC) & (who >= 0)), "speaks": pl.Series((spoken < _GENERIC) & (who >= 0))})
         return known, seen
 
     def _finish(self, numbered: pl.DataFrame, known: dict[str, pl.Series], seen: pl.DataFrame, people: pl.DataFrame, draws: np.ndarray) -> pl.DataFrame:
@@ -342,6 +345,7 @@ class City:
             where(u[:, 4] < .6, where(u[:, 4] < .15, address + room, address)).alias("address"),
             where((u[:, 5] < .6) & (np.array([_AMOUNTS.get(p.group, 300) for p in lex.problems])[problem] > 0),
                   seen["money"].cast(pl.String)).alias("amount"),
+            (seen["in_column"] | (seen["speaks"] & pl.select(pl.lit(self._texts.title + self._texts.content).str.contains(pl.lit(known["who"]), literal=True)).to_series())).alias("is_named"),
             station.alias("unit"), other.alias("unit_2"), where(u[:, 6] < .92, reply).alias("answer"))
 
     def _truth_records(self, cards: pl.DataFrame) -> pl.DataFrame:
@@ -352,7 +356,8 @@ class City:
             pl.when(pl.Series(second >= 0)).then(codes.gather(np.maximum(second, 0))).alias("second_type"),
             pl.Series([s.name for s in self.lex.streets]).gather(cards["street"]).alias("street"),
             pl.when(pl.col("respondent") >= 0).then(pl.col("company")).alias("respondent"), pl.col("estate").alias("place"), "caller",
-            pl.when(pl.col("backlog")).then(pl.lit("N4")).otherwise(pl.col("incident")).alias("incident_id"), "is_repeat", "is_campaign", "is_claimant",
+            pl.when(pl.col("backlog")).then(pl.lit("N4")).otherwise(pl.col("incident")).alias("incident_id"),
+            matters_of_records(cards, codes.gather(cards["problem"])).alias("matter"), "is_repeat", "is_campaign", "is_claimant",
             pl.from_epoch("event", "s").alias("event_at"), pl.from_epoch("created", "s").alias("created_at"),
             pl.from_epoch("closed", "s").alias("closed_at"),
             pl.from_epoch(pl.col("delivered") * DAY, "s").dt.date().alias("delivered_on"), pl.col("content").alias("text"))

@@ -8,7 +8,8 @@ import polars as pl
 class Truth:
     """Frames keyed by source_record_id, matter or file.
 
-    - `records`: source_record_id, type_code, second_type, street, respondent, place, caller, incident_id, is_repeat, is_campaign,
+    - `records`: source_record_id, type_code, second_type, street, respondent, place, caller, incident_id (what was planted, for warnings), matter (the records of one
+      matter: `flows.demo.one_matter`, for linking), is_repeat, is_campaign,
       is_claimant, event_at, created_at, closed_at, delivered_on (the run date whose file first holds it), text (clean)
     - `incidents`: incident_id, kind (risk, trap, minor, copied), zh, en, start, end, is_risk, severity, wanted_level, wanted_day, lead_unit, streets,
       problems, n_records, n_callers
