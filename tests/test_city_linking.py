@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
 from flows.classify import known_problems
 from flows.demo import City
@@ -26,9 +27,13 @@ def bcubed(truth: pl.Series, found: pl.Series) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
+def no_texts(ids):
+    return pl.DataFrame(schema={"record_id": pl.String, "title": pl.String, "content": pl.String})
+
+
 @pytest.fixture(scope="module")
-def linked(tmp_path_factory):
-    """Two weeks of the city with its truth: `matter` and `incident_id` of each record."""
+def records(tmp_path_factory):
+    """Two weeks of the city as a night has them, with their truth: `matter`, `planted`, `type_code`."""
     folder = tmp_path_factory.mktemp("city")
     city = City(start=date(2026, 6, 15), months=1, dirt=False, folder=folder)
     house = House.open(ready_house("sqlite", folder / "weisu"))
@@ -37,11 +42,16 @@ def linked(tmp_path_factory):
     sound = take_in(house.mappings[SOURCE], Delivery(SOURCE, tuple(files)), landed, b"test").sound
     (place,) = places_of(house.mappings, [SOURCE])
     rows = known_problems(place.with_places(sound), place, NOTHING_KNOWN).with_columns(pl.lit(None, pl.String).alias("incident_id"))
-    rows = with_told_respondents(rows, rows.clear())
-    links = link(rows, rows.clear().drop("title", "content"), lambda ids: rows.clear().select("record_id", "title", "content"))
     house.warehouse.close()
     truth = city.truth.records.select("source_record_id", "matter", pl.col("incident_id").alias("planted"), "type_code")
-    return rows.drop("incident_id").join(links.records, on="record_id", how="left").join(truth, on="source_record_id", how="left")
+    return with_told_respondents(rows, rows.clear()).join(truth, on="source_record_id", how="left")
+
+
+@pytest.fixture(scope="module")
+def linked(records):
+    """The records with their incidents, all linked at once."""
+    links = link(records, records.clear().drop("title", "content"), no_texts)
+    return records.drop("incident_id").join(links.records, on="record_id", how="left")
 
 
 def test_matters_of_the_city_are_found(linked):
@@ -65,6 +75,31 @@ def test_another_problem_of_the_same_respondent_is_another_incident(linked):
     told = linked.filter(pl.col("incident_id").is_not_null() & pl.col("respondent_name").is_not_null())
     mixed = told.group_by("incident_id").agg(pl.len(), (pl.col("type_code") == pl.col("type_code").mode().sort().first()).mean().alias("of_one"))
     assert mixed.filter(pl.col("len") >= 8).height >= 5 and mixed.filter(pl.col("len") >= 8)["of_one"].mean() > 0.9
+
+
+def test_night_by_night_comes_out_as_at_once_and_every_id_leads_on(records, linked):
+    """Nights after a first load of eight days: the same incidents as one load of everything, and what was merged is told."""
+    open_, kept, ever, into = records.clear(), [], set(), {}
+    days = [records["local_date"] <= date(2026, 6, 22), *(records["local_date"] == day for day in pl.date_range(date(2026, 6, 23), date(2026, 6, 28), eager=True))]
+    texts = records.select("record_id", "title", "content")
+    for mine in days:
+        new = records.filter(mine)
+        links = link(new, open_.drop("title", "content"), lambda ids: texts.filter(pl.col("record_id").is_in(ids.implode())), pl.concat(kept).lazy() if kept else None)
+        kept.append(links.texts)
+        into |= dict(links.merged.iter_rows())
+        now = pl.col("record_id").replace_strict(dict(links.records.iter_rows()), default=None, return_dtype=pl.String)
+        open_ = pl.concat([open_, new]).with_columns(pl.coalesce(now, pl.col("incident_id").replace(dict(links.merged.iter_rows()))).alias("incident_id"))
+        ever |= set(open_["incident_id"].drop_nulls())
+    ended = dict(open_.select("record_id", "incident_id").iter_rows())
+    once = linked.select(pl.coalesce("incident_id", "record_id"))["incident_id"].to_list()
+    nightly = [ended[r] or r for r in linked["record_id"]]
+    assert adjusted_rand_score(once, nightly) >= 0.95
+    assert bcubed(linked["matter"], pl.Series([ended[r] for r in linked["record_id"]], dtype=pl.String)) >= 0.945
+    living = set(open_["incident_id"].drop_nulls())
+    for gone in ever - living:
+        while gone in into:
+            gone = into[gone]
+        assert gone in living
 
 
 def test_a_respondent_is_read_from_the_title_where_it_names_one_that_is_known():
