@@ -58,7 +58,7 @@ def sheet_of(k: Known) -> Sheet:
     like = _LIKE.get(k.kind, k.kind)
     wanted, compare = FIGURES[like]
     made = (counted.figures_part(k, wanted, compare), *(make(k) for make in PARTS[like]))
-    return Sheet(k.kind, k.period, k.asked or k.as_of, tuple(sorted(made, key=lambda s: s.rows.is_empty())))
+    return Sheet(k.kind, k.period, k.asked or k.as_of, tuple(sorted(made, key=lambda s: s.rows.is_empty())), k.house.settings.review_heading)
 
 
 def published(k: Known) -> pl.DataFrame:

@@ -36,12 +36,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet of a period, as known at a moment."""
+    """A sheet of a period, as known at a moment. `heading`: a line of the bureau's own above it."""
 
     kind: str
     period: Period
     as_of: datetime
     sections: tuple[Section, ...]
+    heading: str | None = None
 
     @property
     def filled(self) -> tuple[Section, ...]:

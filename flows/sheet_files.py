@@ -43,7 +43,7 @@ def lines(sheet: Sheet, lang: str) -> list[str]:
     out = [say("review.as_of", lang, as_of=local(sheet.as_of), days=period.days, kind=say(f"metrics.kind.{period.kind}", lang))]
     if not period.is_whole:
         out.append(say("metrics.note.to_date", lang))
-    return [*out, say("review.note", lang)]
+    return [*([sheet.heading] if sheet.heading else []), *out, say("review.note", lang)]
 
 
 def cells(section: Section, number: int, lang: str) -> tuple[str, list[str], list[list[str]]]:

@@ -2,6 +2,7 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import fastexcel
 import polars as pl
 import pytest
 
@@ -248,3 +249,17 @@ def test_every_column_of_a_view_is_described_in_its_order(view):
     section = (ROOT / "docs" / "practice.md").read_text(encoding="utf-8").split(f"### {view}:")[1].split("###")[0]
     told = [c.strip() for line in section.splitlines() if line.startswith("| ") and not line.startswith("| column") for c in line.split("|")[1].split(",")]
     assert tuple(told) == VIEWS[view]
+
+
+@pytest.mark.parametrize("form", ["md", "html", "xlsx"])
+def test_the_bureaus_own_line_stands_at_the_head_of_every_sheet(house, tmp_path, form):
+    plain = made(house, "week")
+    assert plain.heading is None
+    house.settings.review_heading = "放心消费环境 & 刚性维权"
+    path = tmp_path / f"sheet.{form}"
+    write_sheet(made(house, "week"), form, path, "zh")
+    if form == "xlsx":
+        head = fastexcel.read_excel(path).load_sheet(0, header_row=None).to_polars().head(4)
+        assert "放心消费环境 & 刚性维权" in [str(v) for row in head.iter_rows() for v in row]
+    else:
+        assert ("放心消费环境 &amp; 刚性维权" if form == "html" else "放心消费环境 & 刚性维权") in path.read_text(encoding="utf-8")

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     learn: bool = True
     #: Verdicts of so many days teach.
     verdict_days: int = Field(default=365, ge=1, le=730)
+    #: A line of the bureau's own at the head of every review sheet: the campaign or motto that the work goes under (党建引领, 刚性维权, 放心消费环境).
+    review_heading: str | None = Field(default=None, max_length=200)
     #: Whom to tell that a night failed or never came: Apprise URLs (wecombot://…, dingtalk://…, feishu://…, mailto://…). They hold keys.
     alarm_url: SecretStr | None = None
     #: Rows of a delivery that are worked on at once: memory follows it, results don't.
