@@ -1,4 +1,5 @@
 """Found problems and incidents on the command line."""
+from datetime import date as Date
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -91,6 +92,20 @@ def promote(problem: str, /, *, to: str, words: Words, name: str | None = None, 
     name: What a new type is called.
     """
     return _decide(lang, problem, "promote", reason, by, json, code=to, words=words.split(","), name=name)
+
+
+@problems.command
+def returns(problem: str, /, *, days: int = 365, date: Annotated[Date | None, Parameter(name="--date", help="The last day; that of the last night by default.")] = None,
+            format: Format = "table", lang: Lang = None) -> int:
+    """How often a problem comes, where, from whom, and how it comes back after it was closed: cured and not cured by days, callers who return.
+
+    Parameters
+    ----------
+    problem: A found problem, or a code or name of the taxonomy or a source.
+    days: So many days back.
+    """
+    from flows.problem_returns import show_returns
+    return show_returns(_settings(lang), problem, days, date, format)
 
 
 @problems.command
