@@ -54,12 +54,13 @@ def new_sources(counts: pl.DataFrame, day: date) -> pl.DataFrame:
 
     counts: (source_id, date, n, …) as known tonight. A source that was there from the place's beginning, or brought a history, is not new.
     """
-    began = {str(s): first_busy_day(part) for (s,), part in counts.group_by("source_id")}
+    daily = counts.group_by("source_id", "date").agg(pl.col("n").sum().cast(pl.Int64)).with_columns(pl.col("source_id").cast(pl.String))
+    began = {s: first_busy_day(part) for (s,), part in daily.group_by("source_id")}
     first = min((d for d in began.values() if d), default=None)
     if first is None or first > day - timedelta(days=2 * NEW_DAYS):
         return NO_ARTEFACTS
     fresh = {s: d for s, d in began.items() if d and d > day - timedelta(days=NEW_DAYS)}
-    n = dict(counts.filter(pl.col("source_id").cast(pl.String).is_in(list(fresh))).group_by(pl.col("source_id").cast(pl.String)).agg(pl.col("n").sum().cast(pl.Int64)).iter_rows())
+    n = dict(daily.group_by("source_id").agg(pl.col("n").sum()).iter_rows())
     return pl.DataFrame([{**dict.fromkeys(ARTEFACT), "kind": "new_source", "source_id": s, "since": d, "n_records": n[s]} for s, d in sorted(fresh.items())], schema=ARTEFACT)
 
 
@@ -105,7 +106,8 @@ def _new_categories(cells: pl.DataFrame, counts: pl.DataFrame, day: date, by_cat
     first = first_busy_day(counts) if mine.height else None
     if first is None or first > day - timedelta(days=2 * NEW_DAYS):
         return pl.DataFrame(schema=_SIGNED)
-    own = _of_categories(_named(counts), by_category).filter(pl.col("n") > 0)
+    daily = counts.filter(pl.col("n") > 0).group_by("problem_code", "date").agg(pl.col("n").sum().cast(pl.Int64))
+    own = _of_categories(daily.with_columns(pl.col("problem_code").cast(pl.String)), by_category)
     began = own.group_by("problem_code").agg(pl.col("date").min().alias("since"), pl.col("n").sum().alias("_n")).filter(pl.col("since") > day - timedelta(days=NEW_DAYS))
     mine = mine.join(began, on="problem_code")
     gone = {code: _ended(own, code, since, day) for code, since in mine.select("problem_code", "since").unique().sort("problem_code").iter_rows()}
@@ -123,7 +125,7 @@ def _ended(own: pl.DataFrame, code: str, since: date, day: date) -> str | None:
     now = same.filter(pl.col("date") >= since).group_by("problem_code").agg(pl.col("n").sum().alias("now"))
     ended = was.join(now, on="problem_code", how="left").filter((pl.col("was") >= LEAST_FALL) & (pl.col("now").fill_null(0) <= GONE * pl.col("was")))
     names = ended.sort("was", "problem_code", descending=[True, False])["problem_code"].str.split(":").list.last().to_list()
-    return "、".join(names[:3]) or None
+    return " / ".join(names[:3]) or None
 
 
 def _renamed(cells: pl.DataFrame, counts: pl.DataFrame, day: date, by_category: Sequence[str]) -> pl.DataFrame:

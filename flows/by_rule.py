@@ -8,6 +8,7 @@ import polars as pl
 from flows.places import Place
 from flows.tonight import Tonight
 from flows.window import Window
+from policy.clocks import OVER
 from policy.matters import RULE_ID, AfterInspection, BackAfterSolved, SeveralCallers, Spread, matter_rule
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.matters import MEMBER, SIGNAL, as_signals, problem_group
@@ -15,8 +16,6 @@ from warehouse.store import Warehouse
 
 #: The volume of a place is that of so many days.
 VOLUME_DAYS = 28
-#: A record that has come to its end.
-ENDED = ("closed", "withdrawn", "void")
 #: Questions, thanks and wishes are no trouble that could come back.
 NO_TROUBLE = ("consultation", "praise", "suggestion", "withdrawal")
 _AGAIN = "again:"
@@ -114,7 +113,7 @@ def back_after_solved(seen: pl.DataFrame, day: date, rule: BackAfterSolved) -> S
         pl.coalesce("respondent_key", "incident_id").alias("_whose")).filter(pl.col("_whose").is_not_null())
     start = day - timedelta(days=rule.days)
     by = ["_whose", "problem_code"]
-    ended = pl.col("status").is_in(ENDED).fill_null(False)
+    ended = pl.col("status").is_in(OVER).fill_null(False)
     before = about.filter(pl.col("local_date") <= start).group_by(by).agg(
         ended.all().alias("_ended"), (pl.col("solved") & (pl.col("status") == "closed")).sum().alias("_solved"), pl.col("closed_at").max().alias("_closed"),
         pl.col("respondent_key").first(), pl.col("incident_id").drop_nulls().mode().sort().first(),

@@ -6,7 +6,7 @@ import polars as pl
 from rich.console import Console
 
 from flows.drives import campaigns, drives_known
-from flows.facts import known_as_of
+from flows.facts import told_as_of
 from flows.figures import Facts
 from flows.lists import day_of_list
 from flows.messages import BadUsage, print_json
@@ -124,9 +124,7 @@ def show_causes(settings: Settings, problem: str, kind: str, day: date | None, s
     house = House.open(settings)
     lang = settings.lang
     try:
-        as_of = known_as_of(house)
-        if as_of is None:
-            raise BadUsage(say("metrics.none", lang))
+        as_of = told_as_of(house)
         period = Period(SPAN, *span) if span else holding(kind, day_of_list(house, day))
         facts = Facts.of(house, [period, period.before(), period.year_before()], as_of, ("records",))
         found = problem_named(problem, facts.records)

@@ -5,9 +5,9 @@ import polars as pl
 from rich.console import Console
 from rich.table import Column, Table
 
-from flows.facts import known_as_of, record_facts
+from flows.facts import record_facts, told_as_of
 from flows.lists import day_of_list
-from flows.messages import BadUsage, print_json
+from flows.messages import print_json
 from flows.running import House
 from models.near_copies import near_copies
 from policy.catalogue import say
@@ -41,9 +41,7 @@ def show_closure(settings: Settings, kind: str, day: date | None, per_unit: int,
     house = House.open(settings)
     lang = settings.lang
     try:
-        as_of = known_as_of(house)
-        if as_of is None:
-            raise BadUsage(say("metrics.none", lang))
+        as_of = told_as_of(house)
         period = holding(kind, day_of_list(house, day))
         closed = closed_in(house, period, as_of)
         drawn = sample(closed, per_unit, f"{period.kind}{period.first}")

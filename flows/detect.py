@@ -14,8 +14,8 @@ from policy.calendar import holidays
 from transforms.counts import Matrix, matrix
 from transforms.matters import MEMBER, SIGNAL, as_signals
 
-#: A detector looks back so many days at the most.
-LOOK_BACK = 1095
+#: A detector looks back so many days at the most: three years and the weeks on either side of their day, which tell how far seasons differ.
+LOOK_BACK = 1150
 #: A cell is watched where it had a record within these days.
 WATCHED_DAYS = 365
 #: Cells of a withheld source, those with a record of it in these days, are not tested.

@@ -6,10 +6,12 @@ from typing import Any
 
 import polars as pl
 
+from flows.messages import BadUsage
 from flows.places import places_of
 from flows.running import House
 from policy import taxonomy
-from policy.clocks import due_dates
+from policy.catalogue import say
+from policy.clocks import OVER, due_dates
 from policy.hard import marks
 from policy.lifecycle import OPEN, ZONE
 from policy.periods import Period
@@ -32,6 +34,14 @@ WARNINGS_BY = {"street": "place", "unit": "lead_unit", "problem": "problem_code"
 def known_as_of(house: House) -> datetime | None:
     """The as-of of the last run that stored something; None before the first."""
     return house.warehouse.read("select max(as_of) as as_of from run where outcome in ('ok', 'notices', 'withheld')")["as_of"][0]
+
+
+def told_as_of(house: House) -> datetime:
+    """As `known_as_of`. Raises BadUsage before the first run."""
+    as_of = known_as_of(house)
+    if as_of is None:
+        raise BadUsage(say("metrics.none", house.settings.lang))
+    return as_of
 
 
 def record_facts(house: House, periods: Sequence[Period], as_of: datetime) -> pl.DataFrame:
@@ -71,7 +81,7 @@ def _reopened(house: House, since: date, as_of: datetime) -> pl.DataFrame:
     """(record_id, reopened): records that a later revision shows open again after one that was closed."""
     rows = house.warehouse.dataset("revisions", as_of, since=since).filter(pl.col("known_at") <= as_of).select("record_id", "revision_no", "status")
     closed = pl.col("revision_no").filter(pl.col("status") == "closed").min()
-    back = pl.col("revision_no").filter(~pl.col("status").is_in(["closed", "withdrawn", "void"])).max()
+    back = pl.col("revision_no").filter(~pl.col("status").is_in(OVER)).max()
     return rows.group_by("record_id").agg((back > closed).fill_null(False).alias("reopened")).filter("reopened").collect()
 
 

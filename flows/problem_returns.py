@@ -6,12 +6,13 @@ import polars as pl
 from rich.console import Console
 
 from flows.causes import ALL, problem_named
-from flows.facts import known_as_of
+from flows.facts import told_as_of
 from flows.figures import Facts
 from flows.lineage import lives_in, merged_into
 from flows.lists import day_of_list
 from flows.messages import BadUsage, print_json
 from flows.running import House
+from flows.sheet import joined
 from models.recurrence import Curve, Share, callers_returning, closings, cure_curve
 from policy import taxonomy
 from policy.catalogue import say
@@ -31,9 +32,7 @@ def show_returns(settings: Settings, problem: str, days: int, day: date | None, 
     house = House.open(settings)
     lang = settings.lang
     try:
-        as_of = known_as_of(house)
-        if as_of is None:
-            raise BadUsage(say("metrics.none", lang))
+        as_of = told_as_of(house)
         last = day_of_list(house, day)
         period = Period(SPAN, last - timedelta(days=days - 1), last)
         rows = Facts.of(house, [period], as_of, ("records",)).within("records", period)
@@ -84,7 +83,7 @@ def recurrence(rows: pl.DataFrame, period: Period, as_of: datetime) -> dict:
 def sentences(told: dict, name: str, period: Period, lang: str) -> list[str]:
     """The figures in words."""
     share: Share = told["callers_returning"]
-    listed = lambda pairs: "、".join(f"{a} {n}" for a, n in pairs) or "–"
+    listed = lambda pairs: joined([f"{a} {n}" for a, n in pairs], lang) or "–"
     out = [say("returns.head", lang, problem=name, first=period.first, last=period.last, n=told["records"], week=told["per_week"]),
            say("returns.where", lang, places=listed(told["where"])), say("returns.who", lang, respondents=listed(told["respondents"]))]
     if share.value is not None:

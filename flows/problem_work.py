@@ -1,6 +1,6 @@
 """Found problems on the command line: the list, and what people decide of one."""
 import json
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -14,6 +14,7 @@ from flows.lineage import lives_in
 from flows.messages import BadUsage, print_json, tell
 from flows.problem_decisions import KIND, Known, new_problem_id
 from flows.running import House
+from flows.sheet import joined, local
 from policy.catalogue import say
 from policy.taxonomy import taxonomy
 from transforms.canonical import MOMENT
@@ -37,9 +38,9 @@ def show_incidents(settings: Settings, top: int, format: str) -> int:
     """The incidents with a record in the last thirty days of the house's records, the largest first."""
     house = House.open(settings)
     try:
-        rows = house.warehouse.read("select * from v_incidents where merged_into is null")
-        since = rows.select(pl.col("last_seen").max().dt.offset_by("-30d")).item()
-        rows = rows.filter(pl.col("last_seen") > since).sort("n_records", "incident_id", descending=[True, False]).head(top) if since else rows
+        newest = house.warehouse.read("select max(last_seen) as day from incident")["day"][0]
+        rows = house.warehouse.read("select * from v_incidents where merged_into is null and last_seen > :since order by n_records desc, incident_id limit :top",
+                                    since=newest - timedelta(days=30) if newest else date.max, top=top)
         _show(rows.drop("run_id", "merged_into"), "incidents", settings.lang, format)
         return 0
     finally:
@@ -83,7 +84,7 @@ def decide_problem(settings: Settings, problem_id: str, act: str, reason: str | 
             details["new"] = new_problem_id(problem, tuple(details["words"]), decision)
         row = {"decision_id": decision, "known_at": at, "kind": KIND, "subject": problem, "reason": reason, "decided_by": by, "details": json.dumps(details, ensure_ascii=False)}
         decide(house.warehouse, pl.DataFrame([row], schema_overrides={"known_at": MOMENT, "decided_by": pl.String, "reason": pl.String}))
-        tell(say("problems.decided", lang, problem=problem, act=say(f"problems.act.{act}", lang, **_told(details))))
+        tell(say("problems.decided", lang, problem=problem, act=say(f"problems.act.{act}", lang, **_told(details, lang))))
         if as_json:
             print_json({**row, "details": details})
         return 0
@@ -108,14 +109,14 @@ def decided_of(warehouse: Warehouse, problem_id: str, lang: str) -> list[str]:
     lines = []
     for row in warehouse.select("decision", "kind = :kind and subject = :p", kind=KIND, p=problem_id).sort("known_at", "decision_id").iter_rows(named=True):
         details = json.loads(row["details"])
-        said = say(f"problems.act.{details['act']}", lang, **_told(details))
-        lines.append(f"  {row['known_at']:%Y-%m-%d %H:%M} {row['decided_by'] or '–'}: {said}" + (f" ({row['reason']})" if row["reason"] else ""))
+        said = say(f"problems.act.{details['act']}", lang, **_told(details, lang))
+        lines.append(f"  {local(row['known_at'])} {row['decided_by'] or '–'}: {said}" + (f" ({row['reason']})" if row["reason"] else ""))
     return lines
 
 
-def _told(details: dict[str, Any]) -> dict[str, str]:
+def _told(details: dict[str, Any], lang: str) -> dict[str, str]:
     return {"name": details.get("name") or "–", "into": details.get("into") or "–", "new": details.get("new") or "–", "code": details.get("code") or "–",
-            "words": "、".join(details.get("words") or ["–"])}
+            "words": joined(details.get("words") or ["–"], lang)}
 
 
 def _living(warehouse: Warehouse, problem_id: str, lang: str) -> str:

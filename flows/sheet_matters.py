@@ -8,7 +8,7 @@ from flows.scores import whistles_known
 from flows.sheet import Known, Section, behind, frame, joined, local, traced
 from flows.tracks import sides, tracks
 from policy.catalogue import say
-from policy.clocks import due
+from policy.clocks import OVER, due
 from policy.hard import marks
 from transforms.privacy import mask_respondent
 
@@ -16,7 +16,6 @@ from transforms.privacy import mask_respondent
 HARD_SHOWN = 15
 #: A callback is missing when it has not come so many days after the closing.
 CALLED_BACK_DAYS = 14
-_OVER = ("closed", "withdrawn", "void")
 _TEXT = pl.String
 
 
@@ -49,7 +48,7 @@ def hard_part(known: Known, top: int = HARD_SHOWN) -> Section:
 def clocks_part(known: Known, days: int = 1, top: int = 30) -> Section:
     """Open records whose acceptance or closing clock has run out, or does so by the end of the day `days` after the period; the first due first."""
     end = known.as_of + timedelta(days=days)
-    open_ = known.facts.records.filter(~pl.col("status").is_in(_OVER))
+    open_ = known.facts.records.filter(~pl.col("status").is_in(OVER))
     clock = pl.when(pl.col("accepted_at").is_null() & pl.col("due_at").is_null()).then("accept_due").otherwise("close_due")
     found = open_.with_columns(clock.alias("clock")).filter(pl.col("clock") <= end).sort("clock", "record_id")
     n_late = found.filter(pl.col("clock") <= known.as_of).height
@@ -115,7 +114,7 @@ def open_loops_part(known: Known) -> Section:
     """
     closed = pl.col("status") == "closed"
     kinds = {
-        "no_unit": (~pl.col("status").is_in(_OVER), pl.col("lead_unit").is_not_null()),
+        "no_unit": (~pl.col("status").is_in(OVER), pl.col("lead_unit").is_not_null()),
         "no_reply": (closed, pl.col("has_reply")),
         "no_outcome": (closed, pl.col("outcome").is_not_null()),
         "no_callback": (closed & (pl.col("closed_at") <= known.as_of - timedelta(days=CALLED_BACK_DAYS)), pl.col("callback_at").is_not_null()),

@@ -10,7 +10,7 @@ from flows.facts import record_facts
 from flows.messages import BadUsage, tell
 from flows.running import House
 from policy.catalogue import say
-from policy.clocks import clocks_on, due_day, source_of
+from policy.clocks import OVER, clocks_on, due_day, source_of
 from policy.lifecycle import ZONE
 from policy.packs import law_for
 from policy.periods import SPAN, Period
@@ -84,13 +84,11 @@ def tracks(house: House, as_of: datetime, asked: datetime | None = None) -> pl.D
 
 def list_cases(settings: Settings) -> int:
     """Prints all cases: the state and clock of each, beside those of its record."""
-    from flows.facts import known_as_of
+    from flows.facts import told_as_of
     house = House.open(settings)
     lang = settings.lang
     try:
-        as_of = known_as_of(house)
-        if as_of is None:
-            raise BadUsage(say("metrics.none", lang))
+        as_of = told_as_of(house)
         for r in tracks(house, as_of).iter_rows(named=True):
             print(say("case.line", lang, case=r["case_id"], number=r["case_no"] or "—", record=r["record_id"], mediation=(both := sides(r, as_of.astimezone(ZONE).date(), lang))["mediation"], case_state=both["case"]))
         return 0
@@ -101,7 +99,7 @@ def list_cases(settings: Settings) -> int:
 def sides(row: dict[str, Any], day: date, lang: str) -> dict[str, str]:
     """A case's two tracks in words: `mediation` and `case`, each over or running with its last day."""
     due = row["close_due"].astimezone(ZONE).date() if row["close_due"] else None
-    over = row["status"] in ("closed", "withdrawn", "void")
+    over = row["status"] in OVER
     running = lambda last: say("case.running" if last is None else "case.late" if last < day else "case.due", lang, day=last)
     return {"mediation": say("case.unknown" if row["status"] is None else "case.over", lang) if over or row["status"] is None else running(due),
             "case": say("case.done", lang, day=row["closed_on"], result=row["result"]) if row["closed_on"] else running(row["case_due"])}

@@ -13,7 +13,8 @@ from policy.packs import pack as pack_of
 MOMENT = pl.Datetime("us", "UTC")
 #: A record in one of these has been accepted: the clock that runs is the mediation's, not the acceptance's.
 _ACCEPTED = ("in_hand",)
-_OVER = ("closed", "withdrawn", "void")
+#: A record that has come to its end.
+OVER = ("closed", "withdrawn", "void")
 #: Testing stops the clock, and for how long is not in the record.
 _STOPPED = ("suspended",)
 _NEEDED: dict[str, pl.DataType] = {"record_type": pl.String(), "created_at": MOMENT, "local_date": pl.Date(), "due_at": MOMENT,
@@ -74,7 +75,7 @@ def due(records: pl.DataFrame, pack: str | None = "tongzhou") -> pl.DataFrame:
     zone, region = row["time_zone"], row["holidays"]
     accepted = pl.col("status").is_in(_ACCEPTED)
     accepted_on = pl.coalesce("first_reply_at", "signed_at").dt.convert_time_zone(zone).dt.date()
-    runs = ~pl.coalesce("status", pl.lit("open")).is_in(_OVER + _STOPPED)
+    runs = ~pl.coalesce("status", pl.lit("open")).is_in(OVER + _STOPPED)
     frame = frame.select(
         "due_at",
         runs.alias("runs"),

@@ -73,8 +73,3 @@ def matter_rule(rule_id: str, records_a_day: float = 0.0) -> Any:
 
 def is_matter_rule(rule_id: str) -> bool:
     return rule_id in _RULES
-
-
-def several_callers(records_a_day: float = 0.0) -> SeveralCallers:
-    """The rule for a place with so many records a day."""
-    return matter_rule(RULE_ID, records_a_day)

@@ -9,7 +9,7 @@ from policy import taxonomy
 from policy.catalogue import catalogue, say
 from policy.levels import level
 from policy.lifecycle import Illegal, after
-from policy.matters import several_callers
+from policy.matters import RULE_ID, matter_rule
 from policy.packs import covering, law_for
 from policy.routing import route
 from policy.rules import Finding, rules, worst
@@ -87,7 +87,7 @@ def test_three_shops_without_prices_in_one_street_are_a_cluster_and_one_caller_i
 
 
 def test_more_callers_are_needed_where_more_is_said():
-    assert [several_callers(n).callers for n in (10, 220, 5000, 60_000)] == sorted({several_callers(n).callers for n in (10, 220, 5000, 60_000)})
+    assert [matter_rule(RULE_ID, n).callers for n in (10, 220, 5000, 60_000)] == sorted({matter_rule(RULE_ID, n).callers for n in (10, 220, 5000, 60_000)})
 
 
 def test_legal_steps_only():
