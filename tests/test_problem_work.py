@@ -95,9 +95,9 @@ def test_the_command_line_leads_from_an_old_id_to_the_living_and_shows_who_decid
     capsys.readouterr()
     assert weisu(["explain", dogs, "--lang", "en"]) == 0
     told = capsys.readouterr().out
-    assert f"{dogs} lives on in {dance}" in told and f"merged into {dance}: decided by people" in told and "2026-05-05 17:01 分析岗: pinned (周会商)" in told
+    assert f"{dogs} lives on in {dance}" in told and f"merged into {dance}: decided by people" in told and "2026-05-06 01:01 分析岗: pinned (周会商)" in told
     assert weisu(["problems", "history", "found:" + dogs, "--lang", "en"]) == 0
-    assert capsys.readouterr().out.strip() == "2026-05-05 17:01 分析岗: pinned (周会商)"
+    assert capsys.readouterr().out.strip() == "2026-05-06 01:01 分析岗: pinned (周会商)"
     assert weisu(["problems", "--format", "json"]) == 0
     assert {p["problem_id"] for p in json.loads(capsys.readouterr().out)} == set(house.read("v_problems").filter(pl.col("ended_on").is_null())["problem_id"]) >= {dance, bikes}
     for wrong in (["merge", dogs, dance], ["split", bikes, "--words", "押"], ["promote", bikes, "--to", "nothing.of_it", "--words", "单车"],
