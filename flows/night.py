@@ -73,7 +73,8 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
-    work.writes.append(Write("record", _record_rows(rows, tonight.run_id), "upsert"))
+    delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
+    work.writes.append(Write("record", _record_rows(delivered, tonight.run_id), "upsert"))
     work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
                                          how="vertical_relaxed"), before, tonight.as_of, tonight.night_no)
     whole = with_respondent_keys(pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed"))

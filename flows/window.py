@@ -55,7 +55,9 @@ def _taken_over(house: Warehouse, place: Place) -> tuple[pl.DataFrame, list[Lake
 
 
 def with_told_respondents(rows: pl.DataFrame, recent: pl.DataFrame) -> pl.DataFrame:
-    """The records, in their order, with `respondent_name` also where the column says nobody (楼下那家店) and the text names one whom other records' columns name."""
+    """The records, in their order, with `respondent_name` also where the column says nobody (楼下那家店) and the text names one whom other records' columns name.
+
+    This is the night's word, which rests on the names known then: it goes into the journal, and the table `record` keeps what the source gave."""
     names = pl.concat([rows["respondent_name"], recent["respondent_name"]]).drop_nulls().unique().sort()
     if names.is_empty():
         return rows

@@ -15,9 +15,9 @@ FIRST = date(2026, 2, 10)
 
 @cache
 def cards(one_in: int = 16) -> tuple[City, pl.DataFrame]:
-    """The city, and one in so many of its cards; a few of them are deleted at the source some days after they came (`deleted`)."""
+    """The city, its planted matters and one in so many of the other cards; a few are deleted at the source some days after they came (`deleted`)."""
     city = City(seed=3, start=START, months=4, dirt=False)
-    some = city.cards.filter(pl.col("number").hash(1) % one_in == 0)
+    some = city.cards.filter(pl.col("incident").is_not_null() | (pl.col("number").hash(1) % one_in == 0))
     return city, some.with_columns(pl.when(pl.col("number").hash(2) % 50 == 0).then(pl.col("delivered") + 3).otherwise(10**9).alias("deleted"))
 
 

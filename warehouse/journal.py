@@ -16,7 +16,8 @@ from warehouse.publication import LakeWrite
 from warehouse.reading import polars_type
 
 _NIGHT: dict[str, Any] = {"known_at": MOMENT, "night_no": pl.Int64}
-#: Codes, ids and places of a record, without its texts. `gone`: it lies in another month since.
+#: Codes, ids and places of a record, without its texts. `respondent_name`: whom the night took it to be about, from the text where the column says nobody.
+#: `gone`: it lies in another month since.
 WORKED: dict[str, Any] = {
     **{c: RECORD[c] for c in ("record_id", "source_id", "local_date", "created_at", "record_type", "status", "respondent_name", "caller_key",
                               "address_masked", "community", "city", "district", "street_code", "due_at", "signed_at", "first_reply_at", "closed_at", "solved")},
