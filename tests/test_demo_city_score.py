@@ -76,6 +76,15 @@ def test_rules_on_single_records_are_counted_apart(truth):
     assert (sheet.others, sheet.single, sheet.right) == (0, 2, 1)
 
 
+def test_a_trap_without_records_of_its_own_is_fallen_into_by_what_rests_on_counts(truth):
+    stream = pl.DataFrame([matter("N3", False, None, None, problems=(), start=date(2026, 6, 20), end=date(2026, 6, 23))])
+    only = Truth(truth.records, stream, *[EMPTY] * 5)
+    rules = said(*((f"W{i}", date(2026, 6, 21), "cluster", "yellow", "z", 3) for i in range(3)))
+    assert results(score(only, *rules, None, NIGHTS)) == {"N3": "quiet"}
+    rises = said(*((f"W{i}", date(2026, 6, 21), "surge", "yellow", "z", 3) for i in range(2)))
+    assert results(score(only, *rises, None, NIGHTS)) == {"N3": "fooled"}
+
+
 def test_the_sheet_is_told_in_both_languages_and_stands_on_the_page(truth):
     warnings, own = said(("W1", date(2026, 6, 22), "incident", "red", "a", 5))
     sheet = score(truth, warnings, own, None, NIGHTS)

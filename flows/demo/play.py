@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from flows import runtime
 from flows.demo.city import DEMO_NIGHTS, City
+from flows.demo.desk import morning
 from flows.demo.score import Score, score
 from flows.messages import EXIT, BadUsage, tell
 from policy.catalogue import say
@@ -80,7 +81,7 @@ def play(settings: Any, nights: str, history_days: int | None, seed: int, output
 
 
 def _play_nights(city: City, days: list[date], home: Path, lang: str) -> dict[date, str]:
-    """Each night's files go to the inbox, then the night is run. Why a night was withheld, by day."""
+    """Each night's files go to the inbox, the night is run, and in the morning the desk answers. Why a night was withheld, by day."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     inbox = home / "inbox" / SOURCE
@@ -94,11 +95,23 @@ def _play_nights(city: City, days: list[date], home: Path, lang: str) -> dict[da
             for path in files:
                 shutil.copyfile(path, inbox / path.name)
             row = _run("nightly", date=day)
+            if row is not None and row["outcome"] in ("ok", "notices"):
+                _worked_through(city, row["as_of"])
             said = [] if files else [say("demo.no_file", lang)]
             said += list(dict.fromkeys(r["code"] for r in (row or {}).get("reasons") or ()))
             why[day] = ", ".join(said)
             bar.update(task, advance=1, description=f"{day} {say('demo.outcome.' + (row['outcome'] if row else 'failed'), lang)}")
     return why
+
+
+def _worked_through(city: City, as_of: datetime) -> None:
+    from flows.running import House
+
+    house = House.open()
+    try:
+        morning(house.warehouse, city.truth, as_of)
+    finally:
+        house.warehouse.close()
 
 
 def _run(kind: str, **parameters: Any) -> dict[str, Any] | None:

@@ -169,9 +169,13 @@ def _result(matter: dict, found: pl.DataFrame, about: pl.DataFrame, raised: date
         return "quiet" if found.height <= 1 and found.filter(pl.col("kind") != "incident").is_empty() else "fooled"
     if matter["wanted_level"] in LEVELS:
         return "quiet" if all(_rank(x) <= _rank(matter["wanted_level"]) for x in found["level"].to_list()) else "fooled"
-    if not matter["problems"] and matter["incident_id"] != "N4":
-        loose = about.filter(pl.col("incident_id").is_null() & pl.col("raised_on").is_between(matter["start"], matter["end"]))
-        return "quiet" if loose.height <= 1 else "fooled"
+    if not matter["problems"]:
+        # The whole stream changes, or ordinary records come late: only what rests on counts can be fooled. A rule hears what one record says on any day.
+        counted = ~pl.col("kind").is_in(BY_RULE)
+        if found.is_empty():
+            found = about.filter(pl.col("incident_id").is_null() & pl.col("raised_on").is_between(matter["start"], matter["end"]))
+            return "quiet" if found.filter(counted).height <= 1 else "fooled"
+        return "quiet" if found.filter(counted).is_empty() else "fooled"
     return "quiet" if found.is_empty() else "fooled"
 
 
