@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def _play_nights(city: City, days: list[date], home: Path, lang: str) -> dict[da
                 shutil.copyfile(path, inbox / path.name)
             row = _run("nightly", date=day)
             if row is not None and row["outcome"] in ("ok", "notices"):
-                _worked_through(city, row["as_of"])
+                _worked_through(city, day)
             said = [] if files else [say("demo.no_file", lang)]
             said += list(dict.fromkeys(r["code"] for r in (row or {}).get("reasons") or ()))
             why[day] = ", ".join(said)
@@ -104,12 +104,12 @@ def _play_nights(city: City, days: list[date], home: Path, lang: str) -> dict[da
     return why
 
 
-def _worked_through(city: City, as_of: datetime) -> None:
+def _worked_through(city: City, day: date) -> None:
     from flows.running import House
 
     house = House.open()
     try:
-        morning(house.warehouse, city.truth, as_of)
+        morning(house.warehouse, city.truth, house.warehouse.read("select max(as_of) as as_of from run where run_date = :d", d=day)["as_of"][0])
     finally:
         house.warehouse.close()
 
