@@ -1,5 +1,5 @@
 """What one or a few records say by a dated rule, whatever the counts are: sentinels, clusters, several callers, returns and spread."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -37,17 +37,19 @@ def inspected_before(signals: Any, drives: pl.DataFrame) -> Mapping[str, Any] | 
 
 
 def with_rules(signals: pl.DataFrame, members: pl.DataFrame, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight, more_callers: float,
-               drives: pl.DataFrame) -> Spoken:
+               drives: pl.DataFrame, claimants: Sequence[str] = ()) -> Spoken:
     """The signals and their records, with those of the rules beside them.
 
-    seen: the open window's records. more_callers: times what the rule of several callers says. drives: `inspections`.
+    seen: the open window's records. more_callers: times what the rule of several callers says. drives: `inspections`. claimants: keys of callers
+    who write against many; where a rule counts callers, they are not among them.
     """
     heard = seen.filter(~pl.col("source_id").is_in(list(tonight.quiet)))
     a_day = heard.filter(pl.col("local_date") > tonight.day - timedelta(days=VOLUME_DAYS)).height / VOLUME_DAYS
+    others = heard.filter(~pl.col("caller_key").is_in(list(claimants)).fill_null(False))
     told = [_sentinels(seen, window, place, tonight), _clusters(heard, window, tonight),
-            _several_callers(heard, tonight.day, matter_rule(RULE_ID, a_day), more_callers),
-            back_after_solved(heard, tonight.day, matter_rule("back_after_solved", a_day)),
-            after_inspection(heard, tonight.day, drives), spreading(heard, tonight.day, matter_rule("spread", a_day))]
+            _several_callers(others, tonight.day, matter_rule(RULE_ID, a_day), more_callers),
+            back_after_solved(others, tonight.day, matter_rule("back_after_solved", a_day)),
+            after_inspection(heard, tonight.day, drives), spreading(others, tonight.day, matter_rule("spread", a_day))]
     every = pl.concat([as_signals(f) for f in (signals, *(s for s, _ in told))])
     behind = pl.concat([f.select(list(MEMBER)) for f in (members, *(m for _, m in told))])
     return every.sort("signal_id"), behind.unique().sort("signal_id", "record_id")

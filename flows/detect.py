@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
+from scipy.stats import poisson
 
 from flows.places import Place
 from models.slow_rise import SlowRise
@@ -24,8 +25,9 @@ WITHHELD_DAYS = 28
 OPEN_DAYS = 60
 #: An incident or respondent is a signal only from so many distinct callers on.
 LEAST_CALLERS = 3
-#: What one or a few callers write cannot be more than a notice.
-FEW_CALLERS = 3
+#: A rise is the work of a few where no more than this share of its records have callers of their own, and as many records as callers would be no alarm; it
+#: takes that most of the callers are known.
+OWN_CALLERS, CALLERS_KNOWN = 0.75, 0.8
 #: Alarms need at least this many records in the window, whatever the p-value.
 LEAST_RECORDS = 3
 #: A respondent's rise is one of inquiries where this share of its records are consultations.
@@ -151,11 +153,12 @@ def arrivals(records: pl.DataFrame, by: str) -> pl.DataFrame:
 
 
 def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: float, per_series: int,
-                 quiet_sources: Sequence[str]) -> Detection:
+                 quiet_sources: Sequence[str], claimants: Sequence[str] = ()) -> Detection:
     """Signals of tonight, held to a budget of false alarms.
 
     cells: of `cells_tonight`. recent: the records of the last days (at least OPEN_DAYS) with record_id, local_date, problem_code,
     fine_place, coarse_place, respondent_key, incident_id, caller_key. budget: false alarms a week for `per_series` series.
+    claimants: keys of callers who write against many; they are no evidence of a rise.
     """
     fine = cells.filter(pl.col("level") == "fine")
     nightly = budget / 7 * fine.height / per_series
@@ -177,7 +180,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     more.append(_slowly(slow, threshold, heard, day))
     signals = pl.concat([surges, *more]).select(pl.col(c).cast(t) for c, t in SIGNAL.items()).sort("signal_id")
     members = _members(signals, recent, day)
-    few = _few_callers(signals, members, recent)
+    few = _few_callers(signals, members, recent, threshold, claimants)
     named = recent.select("problem_code", "problem_name").drop_nulls().unique("problem_code", keep="first", maintain_order=True)
     campaigns = signals.join(few, on="signal_id").join(named, on="problem_code", how="left").sort("signal_id")
     signals = signals.join(few, on="signal_id", how="anti")
@@ -259,15 +262,21 @@ def _members(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataF
     return pl.concat(out).unique().sort("signal_id", "record_id")
 
 
-def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFrame) -> pl.DataFrame:
-    """(signal_id, n_callers) of signals whose rise is the work of a few callers: counted by caller, nothing is left of it."""
+def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFrame, threshold: float, claimants: Sequence[str]) -> pl.DataFrame:
+    """(signal_id, n_callers) of signals whose rise is the work of a few: counted by callers that are no claimants, it is no alarm.
+
+    So many callers are judged as Poisson about what was expected, which is never stricter than the cell's own law; an incident by what is asked of any.
+    """
     known = members.join(recent.select("record_id", "caller_key"), on="record_id")
+    who = pl.coalesce("caller_key", "record_id")
     per = known.group_by("signal_id").agg(
-        pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers"), pl.col("caller_key").is_not_null().mean().alias("known"))
-    judged = signals.filter(pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"])).join(per, on="signal_id")
-    usual = pl.col("expected").fill_null(0) + 3 * (pl.col("expected").fill_null(0) + 1).sqrt()
-    return judged.filter((pl.col("known") >= 0.8) & (pl.col("n_callers") < 0.5 * pl.col("observed")) & (
-        (pl.col("n_callers") <= FEW_CALLERS) | (pl.col("n_callers") <= usual))).select("signal_id", "n_callers")
+        who.n_unique().alias("n_callers"), who.filter(~pl.col("caller_key").is_in(list(claimants)).fill_null(False)).n_unique().alias("own"),
+        pl.len().alias("n"), pl.col("caller_key").is_not_null().mean().alias("known"))
+    judged = signals.join(per, on="signal_id").filter(pl.col("known") >= CALLERS_KNOWN)
+    tail = poisson.sf(judged["own"].to_numpy() - 1.0, judged["expected"].fill_null(0.0).to_numpy())
+    by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > threshold)
+    grown = (pl.col("kind") == "incident") & (pl.col("own") < LEAST_CALLERS)
+    return judged.filter(by_count | grown).select("signal_id", "n_callers")
 
 
 def _streets(signals: pl.DataFrame, recent: pl.DataFrame, cells: pl.DataFrame, day: date) -> pl.DataFrame:

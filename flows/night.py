@@ -23,7 +23,9 @@ from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_
 from flows.wording import shown
 from policy.catalogue import say
 from policy.lifecycle import OPEN
+from policy.matters import claimant_rule
 from transforms.canonical import LINEAGE, RECORD
+from transforms.claimants import claimants
 from transforms.counts import CELL, count_changes, small, summed
 from transforms.matters import find_matters, series_of
 from warehouse.journal import WORKED, told_writes, worked_writes
@@ -81,12 +83,14 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     known = feedback(house, place, tonight.day, tonight.as_of, tonight.settings)
     with tonight.step("detect"):
         seen = whole.filter(pl.col("local_date") <= tonight.day)
+        rule = claimant_rule()
+        many = claimants(seen, tonight.day, rule.days, rule.records, rule.respondents)
         counts = _counts(house, place, changes, tonight)
-        found, artefacts = (NOTHING, NO_ARTEFACTS) if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor)
+        found, artefacts = (NOTHING, NO_ARTEFACTS) if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor, many)
         drives = inspections(house, tonight.day, tonight.as_of)
-        signals, members = with_rules(found.signals, found.members, seen, window, place, tonight, known.factors["several_callers"].factor, drives)
+        signals, members = with_rules(found.signals, found.members, seen, window, place, tonight, known.factors["several_callers"].factor, drives, many)
     with tonight.step("warn"):
-        told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives)
+        told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives, many)
     work.writes += _work_writes(tended, known, place, tonight)
     _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, counts, tonight)
     work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
@@ -119,7 +123,8 @@ def window_start(place: Place, day: date) -> date:
     return day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
 
 
-def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Window, tonight: Tonight, factor: float) -> tuple[Detection, pl.DataFrame]:
+def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Window, tonight: Tonight, factor: float,
+              many: list[str]) -> tuple[Detection, pl.DataFrame]:
     """What spoke tonight, and what only the intake did (`flows.artefacts.ARTEFACT`)."""
     late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
     quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
@@ -129,7 +134,7 @@ def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Wi
     if fresh.height:
         cells = with_observed(cells, counts.filter(of_fresh & (pl.col("date") == tonight.day)))
     budget = tonight.settings
-    found = find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *fresh["source_id"]])
+    found = find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *fresh["source_id"]], many)
     by_category = [s for s, m in place.mappings.items() if m.problems == "category"]
     found, artefacts = without_artefacts(found, counts, seen, window.texts, tonight.day, place.region, by_category)
     return found, pl.concat([fresh, artefacts])
@@ -269,7 +274,7 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
 
 
 def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
-          tonight: Tonight, known: Feedback, drives: pl.DataFrame) -> tuple[Told, Tended]:
+          tonight: Tonight, known: Feedback, drives: pl.DataFrame, many: list[str]) -> tuple[Told, Tended]:
     """What is told tonight, with what becomes of every open warning beside."""
     settings = tonight.settings
     earlier, earlier_records = earlier_warnings(window.house, place, tonight.day, tonight.as_of, settings.watch_days)
@@ -280,7 +285,7 @@ def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Det
     matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
                            found.streets)
     told = tell(matters, seen, earlier, earlier_records, found.q_values, place, tonight.day, tonight.as_of, tonight.run_id,
-                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth, drives)
+                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth, drives, many)
     tended = tend(told, earlier, earlier_records, seen, window.house, place, tonight.day, tonight.as_of, tonight.run_id, settings, tuple(tonight.quiet))
     return replace(told, warnings=tended.warnings, events=tended.events), tended
 

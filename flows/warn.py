@@ -54,13 +54,14 @@ def significant(x: float | None) -> float | None:
 
 def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, q_values: Mapping[str, float],
          place: Place, day: date, as_of: datetime, run_id: str, cap: int, quiet: Sequence[str] = (), watch_days: int = 60,
-         worth: Callable[[list[dict]], list[float]] | None = None, drives: pl.DataFrame | None = None) -> Told:
+         worth: Callable[[list[dict]], list[float]] | None = None, drives: pl.DataFrame | None = None, claimants: Sequence[str] = ()) -> Told:
     """Tonight's warnings, those of earlier nights that changed, and what changed.
 
     records: every record behind a matter or an open warning, current view. earlier: rows of the table `warning` of this place, with
     `subject`, `respondent_key`, `incidents`, `problems` and `signals` taken out of `evidence`. A warning that nothing changed gets no
     row; nor does one with a record of a `quiet` source, but for sentinels. worth: in what order new warnings beyond the cap are left out
     (the most worth stay); by level and p-value without it. drives: the special inspections that a return may have come after.
+    claimants: keys of callers who write against many: how many records are theirs is said.
     """
     known = identify(matters.matters, matters.records, earlier, earlier_records, day, watch_days)
     was = {w["warning_id"]: w for w in earlier.iter_rows(named=True)}
@@ -91,7 +92,8 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
             continue
         speaks = speaking(matter, own, rule_of(matter["rule"], day))
         drive = inspected_before(matter["signals"], drives) if drives is not None else None
-        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id, drive)
+        theirs = own.filter(pl.col("caller_key").is_in(list(claimants))).height
+        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id, drive, theirs)
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
@@ -163,7 +165,7 @@ def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.D
 
 
 def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
-         run_id: str, drive: Mapping[str, Any] | None = None) -> dict:
+         run_id: str, drive: Mapping[str, Any] | None = None, of_claimants: int = 0) -> dict:
     lang, pack = place.lang, place.pack
     kind, problem = matter["kind"], matter["problem_code"]
     rule = rule_of(matter["rule"], day)
@@ -180,7 +182,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None, known_remedy is not None), old)
     tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
-    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive)
+    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive, of_claimants)
     if known_remedy is not None:
         told = {x: {**t, "summary": t["summary"] + say("warn.remedy", x, text=known_remedy.text(x), source=known_remedy.source)} for x, t in told.items()}
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]

@@ -159,14 +159,15 @@ def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
 
 
 def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-         copied: tuple[int, int] | None = None, drive: Mapping[str, Any] | None = None) -> dict[str, dict[str, str]]:
+         copied: tuple[int, int] | None = None, drive: Mapping[str, Any] | None = None, of_claimants: int = 0) -> dict[str, dict[str, str]]:
     """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level.
-    `copied`: `copied_text` of the records. `drive`: the special inspection (title, first_day, last_day) that the matter came after."""
-    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, drive, lang) for lang in LANGUAGES}
+    `copied`: `copied_text` of the records. `drive`: the special inspection (title, first_day, last_day) that the matter came after.
+    `of_claimants`: how many records are of callers who write against many."""
+    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, drive, of_claimants, lang) for lang in LANGUAGES}
 
 
 def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-          copied: tuple[int, int] | None, drive: Mapping[str, Any] | None, lang: str) -> dict[str, str]:
+          copied: tuple[int, int] | None, drive: Mapping[str, Any] | None, of_claimants: int, lang: str) -> dict[str, str]:
     kind, problem, window = matter["kind"], matter["problem_code"], matter["window"] or 1
     name = problem_name(problem, own, lang)
     # A shock over a whole place is told by all the problems that its figures sum.
@@ -196,7 +197,7 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
         words |= _returned(own, day, window, drive)
     what = "several" if several else "incident_cell" if cell else template if kind == "recurrence" else kind
     join = "" if lang == "zh" else " "
-    lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, lang)]
+    lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, of_claimants, lang)]
     alone = join.join(lines)
     if at_once is not None:
         units = listed(at_once.names(lang), lang)
@@ -218,8 +219,8 @@ def _returned(own: pl.DataFrame, day: date, window: int, drive: Mapping[str, Any
     return {"solved": done.filter(pl.col("solved").fill_null(False)).height, "closed": closed.date() if isinstance(closed, datetime) else "—"}
 
 
-def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[int, int] | None, lang: str) -> list[str]:
-    """Streets, other problems, callers, the rule that a rise also meets, copied text."""
+def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[int, int] | None, of_claimants: int, lang: str) -> list[str]:
+    """Streets, other problems, callers, the rule that a rise also meets, copied text, claimants' records."""
     lines = []
     streets = told_streets(matter)
     if len(streets) > 1:
@@ -238,6 +239,8 @@ def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[i
         lines.append(say("warn.also.sentinel", lang, rule=rule.name(lang)))
     if copied and not secret:
         lines.append(say("warn.also.copied", lang, k=copied[0], n=copied[1]))
+    if of_claimants:
+        lines.append(say("warn.also.claimants", lang, n=of_claimants))
     return lines
 
 

@@ -59,6 +59,19 @@ class Spread(MatterRule):
     were: int
 
 
+@dataclass(frozen=True)
+class Claimants:
+    """Who acts as a professional claimant: `records` records or more against `respondents` respondents or more within `days` days."""
+
+    days: int
+    records: int
+    respondents: int
+
+
+def claimant_rule() -> Claimants:
+    return Claimants(**load("matters.yaml")["claimants"])
+
+
 RULE_ID = "several_callers"
 _RULES: dict[str, type[MatterRule]] = {RULE_ID: SeveralCallers, "back_after_solved": BackAfterSolved, "after_inspection": AfterInspection, "spread": Spread}
 

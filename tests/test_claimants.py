@@ -1,0 +1,56 @@
+"""A professional claimant is known by what he does: his records are kept, and are no evidence of a rise."""
+from datetime import timedelta
+
+import polars as pl
+
+from flows.by_rule import _several_callers
+from flows.detect import find_signals
+from policy.matters import RULE_ID, claimant_rule, matter_rule
+from tests.test_slow_rise import DAY, cell, records
+from transforms.claimants import claimants
+
+RULE = claimant_rule()
+
+
+def written(who, n, shops, ago=0):
+    return records(n, 0).with_columns(pl.lit(who).alias("caller_key"), pl.concat_str(pl.lit(f"{who}-"), "record_id").alias("record_id"),
+                                      pl.concat_str(pl.lit("shop"), pl.int_range(n) % shops).alias("respondent_key"), pl.lit(DAY - timedelta(days=ago)).alias("local_date"))
+
+
+def known(*frames):
+    return claimants(pl.concat(frames), DAY, RULE.days, RULE.records, RULE.respondents)
+
+
+def test_who_writes_against_many_within_the_days_is_one_and_who_reminds_of_one_matter_is_not():
+    assert known(written("many", RULE.records, RULE.respondents), written("reminds", 20, 1), written("few", RULE.records - 1, RULE.respondents)) == ["many"]
+    assert known(written("many", RULE.records, RULE.respondents, ago=RULE.days)) == []
+    assert known(written("many", RULE.records, RULE.respondents, ago=-1)) == []
+    assert known(written("many", RULE.records, RULE.respondents).with_columns(pl.lit(None, pl.String).alias("caller_key"))) == []
+
+
+def kinds(found):
+    return found.signals["kind"].to_list(), found.campaigns.select("kind", "n_callers").rows()
+
+
+def test_a_rise_of_claimants_is_a_campaign_and_the_same_rise_of_as_many_callers_a_surge():
+    loud = cell(p_value=1e-9, observed=12.0, expected=.4, window=1)
+    three = pl.concat([written(f"k{i}", 4, 4) for i in range(3)]).with_columns(pl.lit(None, pl.String).alias("respondent_key"))
+    own = records(12, 0)
+    assert kinds(find_signals(loud, own, DAY, 2.0, 5000, [])) == (["surge"], [])
+    assert kinds(find_signals(loud, three, DAY, 2.0, 5000, [], ["k0", "k1", "k2"])) == ([], [("surge", 3)])
+    some = pl.concat([three, own.head(8).with_columns(pl.concat_str(pl.lit("own-"), "record_id").alias("record_id"))])
+    assert kinds(find_signals(cell(p_value=1e-9, observed=20.0, expected=.4, window=1), some, DAY, 2.0, 5000, [], ["k0", "k1", "k2"])) == (["surge"], [])
+
+
+def test_counted_by_caller_a_rise_of_reminders_is_judged_against_what_was_expected():
+    twice = records(14, 0).with_columns(pl.concat_str(pl.lit("c"), pl.int_range(14) // 2).alias("caller_key"))
+    told = lambda expected: kinds(find_signals(cell(p_value=1e-9, observed=14.0, expected=expected, window=1), twice, DAY, 2.0, 5000, []))
+    assert told(2.0) == ([], [("surge", 7)])
+    assert told(.1) == (["surge"], [])
+
+
+def test_claimants_are_not_among_the_several_callers_of_a_matter():
+    matter = records(5, 0).with_columns(pl.lit("i1").alias("incident_id"))
+    rule = matter_rule(RULE_ID, 100.0)
+    assert _several_callers(matter, DAY, rule, 1.0)[0].height == 1
+    assert _several_callers(matter.filter(~pl.col("caller_key").is_in(["c0", "c1"])), DAY, rule, 1.0)[0].is_empty()
