@@ -68,7 +68,7 @@ _WORDS = frozenset((
     "家门 校门 国家 大家 专家 商家 厂家 卖家 买家 店家 到家 回家 在家 自家 人家 管家 全家 家 领导 督导 主管 高管 城管 总管 尽管 不管 监管 保管 管 "
     "相关 有关 机关 无关 海关 开关 公关 下关 关 幼师 律 文 史 数 体能 功能 可能 性能 智能 技能 不能 只能 能 广大 伟大 扩大 强大 重大 "
     "贵阳 沈阳 洛阳 益阳 衡阳 邵阳 岳阳 浏阳 绵阳 襄阳 汉阳 朝阳 太阳 夕阳 阳 湖南 海南 云南 河南 越南 济南 东南 西南 江南 "
-    "支付 应付 预付 交付 对付 垫付 付 法盛 旺盛 丰盛 茂盛 大盛 鲜花 小米 玉米 大米 厘米 平米 毫米 万米 千米 米").split())
+    "江苏 复苏 紫苏 流苏 支付 应付 预付 交付 对付 垫付 付 法盛 旺盛 丰盛 茂盛 大盛 鲜花 小米 玉米 大米 厘米 平米 毫米 万米 千米 米").split())
 #: Before an ambiguous surname there must be an end, or a word that calls for a person.
 #: Never a surname in running text: 和先生, 来女士 are a conjunction and a verb.
 _FUNCTION = frozenset("和于时成来从由应占老连能门有党可向花")
@@ -138,15 +138,16 @@ def _cued(text: str) -> Iterator[Span]:
     for match in _STRONG_CUE.finditer(text):
         whole = match[1]
         name = _cut(text, match.start(1), whole)
+        # 我叫于婷, 我叫曾建国: who says what he is called means a name, whatever else its first character may be.
+        called = "叫" in text[match.start():match.start(1)]
         if name is None:
             # No end in sight: 我叫王伟芳想反映 — the whole candidate unless its last character cannot be a name's.
             name = whole[:-1] if len(whole) - len(_surname(whole)) > 1 and whole[-1] in _NOT_IN_NAMES else whole
             if is_ordinary(name) or _surname(whole) in _AMBIGUOUS:
                 continue
-        elif _NOT_IN_NAMES & set(name) or (_surname(name) in _AMBIGUOUS and is_ordinary(name)
-                                           and not _proven(text, match.start(1), name)
-                                           and (_surname(name) in _FUNCTION or name[-1] in _PLACE_ENDS
-                                                or (len(name) == 2 and _is_word(name)))):
+        elif _NOT_IN_NAMES & set(name[1:] if called else name) or (
+                _surname(name) in _AMBIGUOUS and is_ordinary(name) and not _proven(text, match.start(1), name)
+                and ((_surname(name) in _FUNCTION and not called) or name[-1] in _PLACE_ENDS or (len(name) == 2 and _is_word(name)))):
             continue
         yield _spans(match, name)
     for match in _WEAK_CUE.finditer(text):
