@@ -29,8 +29,8 @@ def morning(house: Warehouse, truth: Truth, as_of: datetime) -> None:
     rows = rows.with_columns(pl.Series("_lot", [_lot(w) for w in rows["warning_id"]], dtype=pl.Int64)).filter(pl.col("_lot") % 100 >= UNANSWERED)
     if rows.is_empty():
         return
-    since = house.read("select warning_id, max(known_at) as since from warning_event where kind in ('reopened', 'recurred') group by warning_id")
-    due = pl.coalesce(pl.col("since").dt.date(), "raised_on") + pl.duration(days=SOONEST + pl.col("_lot") // 100 % (LATEST - SOONEST + 1))
+    since = house.read("select warning_id, max(known_at) as known_at from warning_event where kind in ('reopened', 'recurred') group by warning_id")
+    due = pl.coalesce(pl.col("known_at").dt.date(), "raised_on") + pl.duration(days=SOONEST + pl.col("_lot") // 100 % (LATEST - SOONEST + 1))
     rows = rows.join(since, on="warning_id", how="left").with_columns((due <= pl.lit(as_of.date())).alias("_due")).sort("warning_id")
     behind = house.read("select warning_id, record_id from warning_record").join(rows, on="warning_id", how="semi")
     about = matters_of(truth, rows.select("warning_id", "raised_on", "kind", "level"), behind)
