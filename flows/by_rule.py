@@ -1,4 +1,4 @@
-"""What one or a few records say by a dated rule, whatever the counts are: sentinels, clusters, several callers, returns and spread."""
+"""What one or a few records say by a dated rule, whatever the counts are: sentinels, clusters, several callers, returns, spread and what is new."""
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from flows.places import Place
 from flows.tonight import Tonight
 from flows.window import Window
 from policy.clocks import OVER
-from policy.matters import RULE_ID, AfterInspection, BackAfterSolved, SeveralCallers, Spread, matter_rule
+from policy.matters import RULE_ID, AfterInspection, BackAfterSolved, Novelty, SeveralCallers, Spread, matter_rule
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
 from transforms.matters import MEMBER, SIGNAL, as_signals, problem_group
 from warehouse.store import Warehouse
@@ -49,7 +49,8 @@ def with_rules(signals: pl.DataFrame, members: pl.DataFrame, seen: pl.DataFrame,
     told = [_sentinels(seen, window, place, tonight), _clusters(heard, window, tonight),
             _several_callers(others, tonight.day, matter_rule(RULE_ID, a_day), more_callers),
             back_after_solved(others, tonight.day, matter_rule("back_after_solved", a_day)),
-            after_inspection(heard, tonight.day, drives), spreading(others, tonight.day, matter_rule("spread", a_day))]
+            after_inspection(heard, tonight.day, drives), spreading(others, tonight.day, matter_rule("spread", a_day)),
+            novel(others, tonight.day, matter_rule("novelty", a_day))]
     every = pl.concat([as_signals(f) for f in (signals, *(s for s, _ in told))])
     behind = pl.concat([f.select(list(MEMBER)) for f in (members, *(m for _, m in told))])
     return every.sort("signal_id"), behind.unique().sort("signal_id", "record_id")
@@ -168,6 +169,22 @@ def spreading(seen: pl.DataFrame, day: date, rule: Spread) -> Spoken:
     signals = wider.select("signal_id", pl.lit("spread").alias("kind"), pl.lit("respondent").alias("level"), "problem_code", "fine_place", "coarse_place",
                            "respondent_key", "observed", pl.lit(rule.days).alias("window"), pl.lit(rule.id).alias("rule"))
     return as_signals(signals), late.join(wider.select("respondent_key", "signal_id"), on="respondent_key").select("signal_id", "record_id")
+
+
+def novel(seen: pl.DataFrame, day: date, rule: Novelty) -> Spoken:
+    """Found problems that were not there before: all their records are of the last days, in a place whose records go back twice as far at the least."""
+    known = seen.filter(pl.col("local_date") <= day)
+    first = known["local_date"].min()
+    if not isinstance(first, date) or first > day - timedelta(days=2 * rule.days):
+        return pl.DataFrame(schema=SIGNAL), pl.DataFrame(schema=MEMBER)
+    found = known.filter(pl.col("problem_code").str.starts_with("found:"))
+    new = found.group_by("problem_code").agg(
+        pl.col("local_date").min().alias("_first"), pl.len().cast(pl.Float64).alias("observed"), pl.col("caller_key").drop_nulls().n_unique().alias("_callers"),
+        *_modes("coarse_place")).filter((pl.col("_first") > day - timedelta(days=rule.days)) & (pl.col("observed") >= rule.records) & (
+            pl.col("_callers") >= rule.callers)).with_columns(pl.concat_str(pl.lit(f"{rule.id}:"), "problem_code").alias("signal_id"))
+    signals = new.select("signal_id", pl.lit("novelty").alias("kind"), pl.lit("coarse").alias("level"), "problem_code", "coarse_place", "observed",
+                         pl.lit(rule.days).alias("window"), pl.lit(rule.id).alias("rule"))
+    return as_signals(signals), found.join(new.select("problem_code", "signal_id"), on="problem_code").select("signal_id", "record_id")
 
 
 def _modes(*columns: str) -> list[pl.Expr]:

@@ -18,7 +18,7 @@ def level(kind: str, *, safety_critical: bool = False, n_records: int = 1, n_cal
           n_streets: int = 1, severity: str | None = None, q_value: float | None = None) -> Level:
     """The first row of the table whose conditions all hold.
 
-    `kind`: surge, incident, slow_rise, inquiry_rise, sentinel, cluster, recurrence or spread. `n_callers`: None where callers are not known. `ratio`: observed to expected,
+    `kind`: surge, incident, slow_rise, inquiry_rise, sentinel, cluster, recurrence, spread or novelty. `n_callers`: None where callers are not known. `ratio`: observed to expected,
     None where nothing is expected yet. `severity`: of the sentinel's or cluster's rule. `q_value`: how much of a list of warnings as
     doubtful as this one would be chance; None for kinds without. Raises ValueError if no row holds.
     """

@@ -60,6 +60,13 @@ class Spread(MatterRule):
 
 
 @dataclass(frozen=True)
+class Novelty(MatterRule):
+    """A problem that neither taxonomy nor source has, found lately: `records` records from `callers` callers within `days` days, and none before them."""
+
+    records: int
+
+
+@dataclass(frozen=True)
 class Claimants:
     """Who acts as a professional claimant: `records` records or more against `respondents` respondents or more within `days` days."""
 
@@ -73,7 +80,7 @@ def claimant_rule() -> Claimants:
 
 
 RULE_ID = "several_callers"
-_RULES: dict[str, type[MatterRule]] = {RULE_ID: SeveralCallers, "back_after_solved": BackAfterSolved, "after_inspection": AfterInspection, "spread": Spread}
+_RULES: dict[str, type[MatterRule]] = {RULE_ID: SeveralCallers, "back_after_solved": BackAfterSolved, "after_inspection": AfterInspection, "spread": Spread, "novelty": Novelty}
 
 
 def matter_rule(rule_id: str, records_a_day: float = 0.0) -> Any:

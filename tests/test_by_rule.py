@@ -1,10 +1,10 @@
-"""What is told by rule though no count stands out: what comes back after being solved or inspected, and what spreads."""
+"""What is told by rule though no count stands out: what comes back after being solved or inspected, what spreads, and what is new."""
 from datetime import date, datetime, time, timedelta
 
 import polars as pl
 import pytest
 
-from flows.by_rule import after_inspection, back_after_solved, inspected_before, inspections, spreading
+from flows.by_rule import after_inspection, back_after_solved, inspected_before, inspections, novel, spreading
 from flows.places import places_of
 from flows.warn import tell
 from policy.matters import matter_rule
@@ -17,6 +17,7 @@ from warehouse.deciding import note
 DAY = date(2026, 6, 30)
 PLACE = places_of(load_mappings(), ["market_supervision"])[0]
 BACK, SPREAD = matter_rule("back_after_solved", 40), matter_rule("spread", 40)
+NEWS = matter_rule("novelty", 40)
 _MOMENT = pl.Datetime("us", "UTC")
 SCHEMA = {**dict.fromkeys(("record_id", "source_id", "title", "content", "row_hash", "caller_key", "street_code", "problem_code", "problem_name", "respondent_name",
                            "respondent_key", "incident_id", "record_type", "city", "district", "status", "fine_place", "coarse_place"), pl.String),
@@ -72,6 +73,28 @@ def test_a_return_of_a_matter_without_a_respondent_is_the_incidents():
     nameless = {"respondent_key": None, "respondent_name": None, "incident_id": "i1"}
     signals, _ = back_after_solved(rows(*((ago, {**more, **nameless}) for ago, more in (*SOLVED, *NEW))), DAY, BACK)
     assert signals.select("level", "incident_id", "respondent_key").rows() == [("incident", "i1", None)]
+
+
+ODD = {"problem_code": "found:p1", "problem_name": "共享充电宝押金", "respondent_name": None, "respondent_key": None}
+
+
+def test_a_found_problem_that_was_not_there_before_is_told_with_its_name(house):  # noqa: F811
+    seen = rows((59, {}), *((n, {**ODD, "fine_place": f"S{n}"}) for n in (20, 9, 6, 3, 1)))
+    signals, members = novel(seen, DAY, NEWS)
+    assert signals.select("kind", "level", "problem_code", "observed", "window").rows() == [("novelty", "coarse", "found:p1", 5.0, 28)] and members.height == 5
+    told = tell(find_matters(signals, members, seen, pl.DataFrame()), seen, *empty(house), {}, PLACE, DAY, at("2026-06-30 16:00"), "r", 60).warnings.row(0, named=True)
+    assert told["kind"] == "novelty" and told["level"] == "yellow" and told["title"] == "新问题：共享充电宝押金，28日内5件" and "分类目录之外" in told["summary"]
+
+
+@pytest.mark.parametrize("given", [
+    [(59, {}), *((n, ODD) for n in (35, 9, 6, 3, 1))],                                           # it was there before
+    [(59, {}), *((n, ODD) for n in (9, 6, 3, 1))],                                               # too few
+    [(59, {}), *((n, {**ODD, "caller_key": "one"}) for n in (20, 9, 6, 3, 1))],                  # of one caller
+    [(59, {}), *((n, {}) for n in (20, 9, 6, 3, 1))],                                            # the taxonomy knows it
+    [(30, {}), *((n, ODD) for n in (20, 9, 6, 3, 1))],                                           # of a young house everything is new
+])
+def test_what_is_not_new_is_not_told_as_new(given):
+    assert fired(novel(rows(*given), DAY, NEWS)) == []
 
 
 def test_a_respondent_that_reaches_new_streets_spreads_and_one_that_was_everywhere_does_not():

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 SIGNAL: dict[str, Any] = {
     "signal_id": pl.String,       # permanent name, e.g. a series id or "sentinel:<record_id>"
-    "kind": pl.String,            # surge, incident, slow_rise, inquiry_rise, sentinel, cluster, recurrence, spread
+    "kind": pl.String,            # surge, incident, slow_rise, inquiry_rise, sentinel, cluster, recurrence, spread, novelty
     "level": pl.String,           # fine, coarse, respondent, incident, record
     "problem_code": pl.String,
     "fine_place": pl.String,
@@ -43,7 +43,7 @@ SHOCK_STREETS = 4
 #: Quieter signs: where a surge or a growing incident tells of the matter, they only stand beside it.
 QUIET = ("slow_rise", "inquiry_rise")
 #: What a dated rule says without a p-value, the gravest first: of several on one matter the first speaks.
-BY_RULE = ("sentinel", "recurrence", "spread", "cluster")
+BY_RULE = ("sentinel", "recurrence", "spread", "novelty", "cluster")
 #: An incident or respondent explains nothing with fewer records than this.
 LEAST = 3
 
