@@ -21,6 +21,7 @@ from flows.tonight import Tonight
 from flows.warn import Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys, with_told_respondents
 from flows.wording import shown
+from policy.calendar import year_before
 from policy.catalogue import say
 from policy.lifecycle import OPEN
 from policy.matters import claimant_rule
@@ -28,6 +29,7 @@ from transforms.canonical import LINEAGE, RECORD
 from transforms.claimants import claimants
 from transforms.counts import CELL, count_changes, small, summed
 from transforms.matters import find_matters, series_of
+from transforms.seasonal import as_last_year
 from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import Delete, LakeWrite, Write
 from warehouse.store import Warehouse
@@ -90,7 +92,9 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         drives = inspections(house, tonight.day, tonight.as_of)
         signals, members = with_rules(found.signals, found.members, seen, window, place, tonight, known.factors["several_callers"].factor, drives, many)
     with tonight.step("warn"):
-        told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives, many)
+        yearly = as_last_year(counts.filter(pl.col("problem_code").cast(pl.String).is_in(signals["problem_code"].unique().implode())), tonight.day,
+                              year_before(tonight.day, place.region))
+        told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives, many, yearly)
     work.writes += _work_writes(tended, known, place, tonight)
     _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, counts, tonight)
     work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
@@ -274,7 +278,8 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
 
 
 def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
-          tonight: Tonight, known: Feedback, drives: pl.DataFrame, many: list[str]) -> tuple[Told, Tended]:
+          tonight: Tonight, known: Feedback, drives: pl.DataFrame, many: list[str],
+          yearly: pl.DataFrame) -> tuple[Told, Tended]:
     """What is told tonight, with what becomes of every open warning beside."""
     settings = tonight.settings
     earlier, earlier_records = earlier_warnings(window.house, place, tonight.day, tonight.as_of, settings.watch_days)
@@ -285,7 +290,7 @@ def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Det
     matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
                            found.streets)
     told = tell(matters, seen, earlier, earlier_records, found.q_values, place, tonight.day, tonight.as_of, tonight.run_id,
-                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth, drives, many)
+                settings.max_warnings, tonight.quiet, settings.watch_days, known.worth, drives, many, {(p, c, f): (n, then) for p, c, f, n, then in yearly.iter_rows()})
     tended = tend(told, earlier, earlier_records, seen, window.house, place, tonight.day, tonight.as_of, tonight.run_id, settings, tuple(tonight.quiet))
     return replace(told, warnings=tended.warnings, events=tended.events), tended
 

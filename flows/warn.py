@@ -54,7 +54,8 @@ def significant(x: float | None) -> float | None:
 
 def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, q_values: Mapping[str, float],
          place: Place, day: date, as_of: datetime, run_id: str, cap: int, quiet: Sequence[str] = (), watch_days: int = 60,
-         worth: Callable[[list[dict]], list[float]] | None = None, drives: pl.DataFrame | None = None, claimants: Sequence[str] = ()) -> Told:
+         worth: Callable[[list[dict]], list[float]] | None = None, drives: pl.DataFrame | None = None, claimants: Sequence[str] = (),
+         seasonal: Mapping[tuple[str | None, str | None, str | None], tuple[int, int]] | None = None) -> Told:
     """Tonight's warnings, those of earlier nights that changed, and what changed.
 
     records: every record behind a matter or an open warning, current view. earlier: rows of the table `warning` of this place, with
@@ -62,6 +63,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
     row; nor does one with a record of a `quiet` source, but for sentinels. worth: in what order new warnings beyond the cap are left out
     (the most worth stay); by level and p-value without it. drives: the special inspections that a return may have come after.
     claimants: keys of callers who write against many: how many records are theirs is said.
+    seasonal: (problem, place, street or None) of the cells that rise every year at this time, and their records now and then.
     """
     known = identify(matters.matters, matters.records, earlier, earlier_records, day, watch_days)
     was = {w["warning_id"]: w for w in earlier.iter_rows(named=True)}
@@ -93,7 +95,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         speaks = speaking(matter, own, rule_of(matter["rule"], day))
         drive = inspected_before(matter["signals"], drives) if drives is not None else None
         theirs = own.filter(pl.col("caller_key").is_in(list(claimants))).height
-        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id, drive, theirs)
+        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id, drive, theirs, _yearly(matter, seasonal or {}))
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
@@ -165,7 +167,8 @@ def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.D
 
 
 def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
-         run_id: str, drive: Mapping[str, Any] | None = None, of_claimants: int = 0) -> dict:
+         run_id: str, drive: Mapping[str, Any] | None = None, of_claimants: int = 0,
+         yearly: tuple[int, int] | None = None) -> dict:
     lang, pack = place.lang, place.pack
     kind, problem = matter["kind"], matter["problem_code"]
     rule = rule_of(matter["rule"], day)
@@ -179,10 +182,10 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
     copied, known_remedy = copied_text(own), remedy(problem, day)
-    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None, known_remedy is not None), old)
+    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None, known_remedy is not None, yearly is not None), old)
     tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
-    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive, of_claimants)
+    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive, of_claimants, yearly)
     if known_remedy is not None:
         told = {x: {**t, "summary": t["summary"] + say("warn.remedy", x, text=known_remedy.text(x), source=known_remedy.source)} for x, t in told.items()}
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
@@ -212,7 +215,17 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     }
 
 
-def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None, copied: bool, remedied: bool = False) -> Level:
+def _yearly(matter: dict, seasonal: Mapping[tuple[str | None, str | None, str | None], tuple[int, int]]) -> tuple[int, int] | None:
+    """The records now and then of the cell in which a matter may be what comes every year: its own; of a rule's, which a few records meet, the whole
+    place's. None where it is none, or is about somebody or something of its own."""
+    own, whole = ((matter["problem_code"], matter["coarse_place"], street) for street in (matter["fine_place"], None))
+    if matter["kind"] in ("surge", "slow_rise") and matter["subject"] in ("fine", "coarse"):
+        return seasonal.get(own if matter["subject"] == "fine" else whole)
+    return seasonal.get(whole) if matter["kind"] == "cluster" and matter["subject"] == "fine" else None
+
+
+def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None, copied: bool, remedied: bool = False,
+           yearly: bool = False) -> Level:
     """The attention level by the table: of the matter's own figures, and of the rule that one of its records meets."""
     kind, problem = matter["kind"], matter["problem_code"]
     critical = bool(problem and taxonomy.taxonomy().is_safety_critical(problem))
@@ -227,6 +240,9 @@ def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None,
     if not critical and copied:
         # Many hands under one text are one voice: it is heard, it does not shout.
         got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
+    if not critical and yearly and (rule is None or rule.level in ("yellow", "blue")):
+        # What comes every year, and no more of it than last year, is known; what a rule calls grave is so every year.
+        got = max(got, Level("blue", "as_last_year"), key=lambda g: rank(g.level))
     return got
 
 

@@ -159,15 +159,15 @@ def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
 
 
 def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-         copied: tuple[int, int] | None = None, drive: Mapping[str, Any] | None = None, of_claimants: int = 0) -> dict[str, dict[str, str]]:
+         copied: tuple[int, int] | None = None, drive: Mapping[str, Any] | None = None, of_claimants: int = 0, yearly: tuple[int, int] | None = None) -> dict[str, dict[str, str]]:
     """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level.
     `copied`: `copied_text` of the records. `drive`: the special inspection (title, first_day, last_day) that the matter came after.
-    `of_claimants`: how many records are of callers who write against many."""
-    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, drive, of_claimants, lang) for lang in LANGUAGES}
+    `of_claimants`: how many records are of callers who write against many. `yearly`: records of a fortnight now and a year before, where it comes every year."""
+    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, drive, of_claimants, yearly, lang) for lang in LANGUAGES}
 
 
 def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-          copied: tuple[int, int] | None, drive: Mapping[str, Any] | None, of_claimants: int, lang: str) -> dict[str, str]:
+          copied: tuple[int, int] | None, drive: Mapping[str, Any] | None, of_claimants: int, yearly: tuple[int, int] | None, lang: str) -> dict[str, str]:
     kind, problem, window = matter["kind"], matter["problem_code"], matter["window"] or 1
     name = problem_name(problem, own, lang)
     # A shock over a whole place is told by all the problems that its figures sum.
@@ -198,6 +198,8 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
     what = "several" if several else "incident_cell" if cell else template if kind == "recurrence" else kind
     join = "" if lang == "zh" else " "
     lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, of_claimants, lang)]
+    if yearly is not None:
+        lines.append(say("warn.also.as_last_year", lang, n=yearly[0], then=yearly[1]))
     alone = join.join(lines)
     if at_once is not None:
         units = listed(at_once.names(lang), lang)

@@ -89,6 +89,27 @@ def workdays_until(day: date, until: date, region: str = "cn") -> int:
     return between if until >= day else -between
 
 
+#: So many days from the Spring Festival on either side the year goes by it.
+FESTIVAL_DAYS = 35
+
+
+def year_before(day: date, region: str = "cn") -> date:
+    """The day that corresponds to `day` a year before: in China as far from the Spring Festival's first day off, where that is near; else 52 weeks
+    before, the same weekday."""
+    if region == "cn":
+        first, then = _spring_festival(day.year), _spring_festival(day.year - 1)
+        if first and then and abs((day - first).days) <= FESTIVAL_DAYS:
+            return then + (day - first)
+    return day - timedelta(weeks=52)
+
+
+@cache
+def _spring_festival(year: int) -> date | None:
+    """The first day off of a year's Spring Festival; None where no table has it."""
+    days = (date(year, 1, 15) + timedelta(days=n) for n in range(45))
+    return next((d for d in days if (kind := _china(d)).kind == HOLIDAY and kind.name in ("春节", "Spring Festival")), None)
+
+
 def _china(day: date) -> DayKind:
     weekend = day.weekday() >= _SATURDAY
     overlay = _overlay().get(day)

@@ -1,0 +1,78 @@
+"""What rises every year at this time, and no more than last year, is known to do so; the Spring Festival moves, and its season with it."""
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from flows.warn import _level, _yearly
+from policy.calendar import year_before
+from policy.sentinels import cluster
+from transforms.seasonal import as_last_year
+
+DAY, THEN = date(2026, 2, 10), date(2025, 1, 23)
+
+
+@pytest.mark.parametrize(("day", "then"), [
+    (date(2026, 2, 10), date(2025, 1, 23)),                     # five days before the first day off: 15 February 2026, 28 January 2025
+    (date(2026, 2, 20), date(2025, 2, 2)),
+    (date(2026, 6, 10), date(2025, 6, 11)),                     # far from it: the same weekday
+])
+def test_the_day_a_year_before_goes_by_the_spring_festival_where_it_is_near(day, then):
+    assert year_before(day, "cn") == then
+
+
+def test_elsewhere_it_is_the_same_weekday():
+    assert year_before(date(2026, 2, 10), "us_ny") == date(2025, 2, 11)
+
+
+def counts(now, then, usual=1, problem="price.unmarked", street="玉桥街道"):
+    """`usual` a day over both years, and in the fortnights up to both days so many a day more."""
+    days = [date(2024, 9, 1) + timedelta(days=n) for n in range((DAY - date(2024, 9, 1)).days + 1)]
+    more = lambda d: now if DAY - timedelta(days=13) <= d else then if THEN - timedelta(days=13) <= d <= THEN else 0
+    return pl.DataFrame([{"problem_code": problem, "coarse_place": "通州区", "fine_place": street, "date": d, "n": usual + more(d)} for d in days])
+
+
+def cells(frame):
+    return as_last_year(frame, DAY, THEN).rows()
+
+
+def test_a_rise_as_large_as_last_years_is_told_of_its_street_and_of_the_whole_place():
+    assert cells(counts(3, 3)) == [("price.unmarked", "通州区", None, 56, 56), ("price.unmarked", "通州区", "玉桥街道", 56, 56)]
+
+
+def test_some_days_sooner_or_later_are_the_same_season():
+    late = counts(3, 3).with_columns(pl.when(pl.col("date") < date(2025, 6, 1)).then(pl.col("date") + pl.duration(days=3)).otherwise("date").alias("date"))
+    assert cells(late)[0] == ("price.unmarked", "通州区", None, 56, 56)
+
+
+@pytest.mark.parametrize("frame", [
+    counts(9, 3),                                               # far more than last year
+    counts(3, 0),                                               # nothing rose last year
+    counts(3, 3).filter(pl.col("date") > date(2025, 6, 1)),     # nobody knows
+])
+def test_what_did_not_rise_then_or_rises_more_now_is_no_season(frame):
+    assert cells(frame) == []
+
+
+def test_a_rise_in_another_street_does_not_make_this_ones_a_season():
+    there = pl.concat([counts(0, 9, street="台湖镇"), counts(9, 0)])
+    assert [c[2] for c in cells(there)] == [None, "台湖镇"]
+
+
+def test_what_comes_every_year_is_blue_unless_somebody_is_in_danger_or_the_rule_is_grave():
+    def given(yearly, problem="price.unmarked", rule=None, kind="surge"):
+        return _level({"kind": kind, "problem_code": problem, "p_value": 1e-6}, 60, rule, 52, 5.0, 5, 1e-4, False, yearly=yearly)
+    assert given(False).level == "red" and (given(True).level, given(True).row) == ("blue", "as_last_year")
+    assert given(True, "food.poisoning") == given(False, "food.poisoning")
+    grave, plain = cluster("prepaid_runaway", DAY), cluster("price_unmarked", DAY)
+    assert given(True, "prepaid.runaway", grave, "cluster") == given(False, "prepaid.runaway", grave, "cluster")
+    assert given(True, rule=plain, kind="cluster").row == "as_last_year"
+
+
+def test_only_a_cells_rise_and_a_rule_met_in_a_street_can_be_the_season():
+    cell = {"problem_code": "p", "coarse_place": "C", "fine_place": "S"}
+    seasonal = {("p", "C", "S"): (5, 6), ("p", "C", None): (50, 60)}
+    told = lambda kind, subject: _yearly({**cell, "kind": kind, "subject": subject}, seasonal)
+    assert (told("surge", "fine"), told("surge", "coarse"), told("cluster", "fine"), told("slow_rise", "fine")) == ((5, 6), (50, 60), (50, 60), (5, 6))
+    assert not any(told(*x) for x in (("incident", "incident"), ("surge", "respondent"), ("cluster", "incident"), ("sentinel", "record"), ("recurrence", "fine")))
+    assert _yearly({**cell, "kind": "surge", "subject": "fine"}, {("p", "C", None): (50, 60)}) is None
