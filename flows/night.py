@@ -21,6 +21,7 @@ from flows.tonight import Tonight
 from flows.warn import Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys, with_told_respondents
 from flows.wording import shown
+from models.incident_titles import incident_titles, spread_records
 from policy.calendar import year_before
 from policy.catalogue import say
 from policy.lifecycle import OPEN
@@ -225,10 +226,11 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
 
 
 def _incident_rows(whole: pl.DataFrame, window: Window, run_id: str) -> pl.DataFrame:
-    """What is known of an incident from the records of the open window; its title is that of the first."""
+    """What is known of an incident from the records of the open window; its title is in the words that its records share."""
     ordered = whole.sort("created_at", "row_hash", "record_id")
-    titles = window.with_texts(ordered.unique("incident_id", keep="first", maintain_order=True).select("incident_id", "record_id")).select(
-        "incident_id", pl.coalesce("title", pl.col("content").str.slice(0, 40)).alias("title"))
+    # A reporter's words (举报) are used only where there are no others.
+    told = ordered.filter((reports := pl.col("record_type").eq_missing(pl.lit("report"))).not_() | reports.all().over("incident_id"))
+    titles = incident_titles(window.with_texts(spread_records(told.select("incident_id", "record_id"))))
     return ordered.group_by("incident_id", maintain_order=True).agg(
         pl.coalesce("fine_place", "coarse_place").drop_nulls().first().alias("place"),
         pl.col("problem_code").drop_nulls().mode().sort().first(), pl.col("respondent_name").drop_nulls().mode().sort().first().alias("respondent"),

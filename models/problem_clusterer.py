@@ -150,8 +150,14 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
             self._space, self._profiles = space, Profiles.learn(x, change.number)
             self._next += len(change.parted)
             parted = {s.new for s in self._decided.splits} - set(self.names_)
-            self.names_ |= self._name(space, texts[at], change.number, [*change.parted, *sorted(parted & set(change.number.tolist()))])
+            self.names_ |= self._name(space, texts[at], self._surely(x, change.number), [*change.parted, *sorted(parted & set(change.number.tolist()))])
         return change
+
+    def _surely(self, x: np.ndarray, number: np.ndarray) -> np.ndarray:
+        """The problem of each text, −1 where it is torn or far from it; of a problem all of whose texts are, they all stay."""
+        assert self._profiles is not None
+        sure = self._profiles.tell(x) == number
+        return np.where(sure | ~np.isin(number, number[sure]), number, -1)
 
     def _name(self, space: TextSpace, texts: pl.DataFrame, number: np.ndarray, new: list[int]) -> dict[int, str]:
         """Names from the words that weigh most in the problems' texts."""

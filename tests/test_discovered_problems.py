@@ -168,3 +168,9 @@ def test_a_name_is_a_phrase_of_the_titles_with_the_rest_of_its_word():
     titles = pl.Series(["共享充电宝乱扣钱", "投诉共享充电宝不退钱", "共享充电宝收费", "路灯不亮", "路灯坏了"])
     names = name_groups(titles, np.array([0, 0, 0, 1, 1]), {0: {"充电": 0.5, "共享": 0.5}, 1: {"路灯": 0.9}})
     assert names == {0: "共享充电宝", 1: "路灯"}
+
+
+def test_a_title_that_is_copied_counts_once_and_one_of_many_titles_before_a_longer_one_of_few():
+    titles = pl.Series(["质疑某某大厦申报建设成本"] * 5 + ["擅自变更规划", "开发商变更规划", "学校变更规划", "绿地变更规划", "几问大厦申报建设成本"])
+    weight = {"大厦": 0.3, "申报": 0.3, "建设": 0.2, "成本": 0.2, "变更": 0.4, "规划": 0.4}
+    assert name_groups(titles, np.zeros(10, int), {0: weight}) == {0: "变更规划"}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from models.incident_columns import part_of
+from models.incident_titles import incident_titles, spread_records
 from models.incidents import IncidentLinker, incident_title
 
 T0 = datetime(2026, 5, 1, 9, tzinfo=UTC)
@@ -110,6 +111,26 @@ def test_a_title_is_the_most_typical_of_the_records_own():
     rows = frame((PLANT[0], PLANT[1]), ("望湖家园搅拌站粉尘噪音扰民", PLANT[1]), ("望湖家园旁搅拌站噪音很大", PLANT[1]), ("建议增加公交", "公交太少"))
     assert "搅拌站" in incident_title(rows)
     assert incident_title(frame((None, "门口路灯坏了一个月没人修，请尽快处理"))) is not None
+
+
+
+def test_many_incidents_have_the_titles_that_each_has_by_itself_in_any_order():
+    rows = [("a", "请问金桂花园的人还要不要睡"), ("a", "投诉金桂花园工地夜间施工扰民"), ("a", "工地夜间施工扰民"), ("a", "求助！孩子睡不着"), ("b", "对全市公交线路的几点建议"), ("b", "对全市公交线路的几点建议"),
+            ("c", None), ("d", "投诉梧桐苑电梯停运的问题")]
+    records = pl.DataFrame(rows, ["incident_id", "title"], orient="row").with_columns(content=pl.lit("领导：翠竹小区自来水发黄。望解决"))
+    titles = dict(incident_titles(records).iter_rows())
+    assert titles == {"a": "金桂花园工地夜间施工扰民", "b": "全市公交线路的几点建议", "c": "翠竹小区自来水发黄", "d": "梧桐苑电梯停运的问题"}
+    assert titles == dict(incident_titles(records.sample(fraction=1, shuffle=True, seed=1)).iter_rows())
+    assert all(incident_title(part) == titles[i] for (i,), part in records.group_by("incident_id"))
+    assert incident_titles(records.clear()).is_empty() and incident_title(records.clear()) == ""
+
+
+def test_of_a_large_incident_so_many_records_are_read_from_its_first_to_its_last():
+    records = pl.DataFrame({"incident_id": ["a"] * 333 + ["b"] * 7, "n": [*range(333), *range(7)]})
+    chosen = spread_records(records, 20)
+    a = chosen.filter(pl.col("incident_id") == "a")["n"]
+    assert chosen.filter(pl.col("incident_id") == "b")["n"].to_list() == list(range(7))
+    assert 20 <= len(a) <= 21 and a[0] == 0 and a[-1] > 310 and a.diff().drop_nulls().max() <= 17
 
 
 @pytest.mark.parametrize("one, two, may", [("金辰游泳馆", "金晨游泳馆", True), ("富瑞置业", "瑞富置业", True), ("瑞享手机专卖店", "瑞享盛新通讯设备", True), ("梨园惠品游泳馆", "惠品游泳馆", True),
