@@ -70,7 +70,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 #: What is detected where nothing may be: no cell is judged.
 NOTHING = Detection(pl.DataFrame(schema={**CELL_RESULT, "alarm": pl.Boolean}), pl.DataFrame(schema=SIGNAL), pl.DataFrame(schema=MEMBER),
                     pl.DataFrame(schema={"problem_code": pl.String, "coarse_place": pl.String, "fine_place": pl.String, "excess": pl.Float64}),
-                    pl.DataFrame(schema={**SIGNAL, "n_callers": pl.UInt32, "problem_name": pl.String}), 0.0, 0.0, {})
+                    pl.DataFrame(schema={**SIGNAL, "n_callers": pl.UInt32, "own": pl.UInt32, "problem_name": pl.String}), 0.0, 0.0, {})
 
 
 def first_busy_day(counts: pl.DataFrame) -> date | None:
@@ -263,7 +263,7 @@ def _members(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataF
 
 
 def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFrame, threshold: float, claimants: Sequence[str]) -> pl.DataFrame:
-    """(signal_id, n_callers) of signals whose rise is the work of a few: counted by callers that are no claimants, it is no alarm.
+    """(signal_id, n_callers, own) of signals whose rise is the work of a few: counted by the callers that are no claimants (`own`), it is no alarm.
 
     So many callers are judged as Poisson about what was expected, which is never stricter than the cell's own law; an incident by what is asked of any.
     """
@@ -276,7 +276,7 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
     tail = poisson.sf(judged["own"].to_numpy() - 1.0, judged["expected"].fill_null(0.0).to_numpy())
     by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > threshold)
     grown = (pl.col("kind") == "incident") & (pl.col("own") < LEAST_CALLERS)
-    return judged.filter(by_count | grown).select("signal_id", "n_callers")
+    return judged.filter(by_count | grown).select("signal_id", "n_callers", "own")
 
 
 def _streets(signals: pl.DataFrame, recent: pl.DataFrame, cells: pl.DataFrame, day: date) -> pl.DataFrame:

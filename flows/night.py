@@ -396,14 +396,20 @@ def notice_frame(rows: list[dict], tonight_day: date, as_of: datetime, run_id: s
     return pl.DataFrame(out, schema=_NOTICE).unique("notice_id", keep="first", maintain_order=True)
 
 
+def without_its_parts(campaigns: pl.DataFrame) -> pl.DataFrame:
+    """One campaign lights many cells: of a problem the whole place's speaks for its streets and for those written against."""
+    whole = pl.col("level") == "coarse"
+    return campaigns.filter(whole | ~pl.struct("problem_code", "coarse_place").is_in(campaigns.filter(whole).select(pl.struct("problem_code", "coarse_place")).to_series().implode()))
+
+
 def _notices(place: Place, found: Detection, artefacts: pl.DataFrame, told: Told, tonight: Tonight) -> pl.DataFrame:
     rows = artefact_lines(artefacts, place)
-    for c in found.campaigns.iter_rows(named=True):
+    for c in without_its_parts(found.campaigns).iter_rows(named=True):
         where = c["fine_place"] or c["coarse_place"] or ""
         rows.append({"kind": "campaign", "problem_code": c["problem_code"], "place": where, "n_records": int(c["observed"]),
                      "n_callers": c["n_callers"], "lang": place.lang, "summary": say(
                          "notice.campaign", place.lang, place=where, problem=c["problem_name"] or c["problem_code"] or "",
-                         observed=shown(c["observed"]), n=c["n_callers"])})
+                         observed=shown(c["observed"]), n=c["n_callers"], own=c["own"])})
     if told.capped:
         rows.append({"kind": "capped", "n_records": told.capped, "lang": place.lang, "summary": say("notice.capped", place.lang, n=told.capped)})
     return notice_frame(rows, tonight.day, tonight.as_of, tonight.run_id)

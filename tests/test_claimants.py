@@ -5,6 +5,7 @@ import polars as pl
 
 from flows.by_rule import _several_callers
 from flows.detect import find_signals
+from flows.night import without_its_parts
 from policy.matters import RULE_ID, claimant_rule, matter_rule
 from tests.test_slow_rise import DAY, cell, records
 from transforms.claimants import claimants
@@ -54,3 +55,10 @@ def test_claimants_are_not_among_the_several_callers_of_a_matter():
     rule = matter_rule(RULE_ID, 100.0)
     assert _several_callers(matter, DAY, rule, 1.0)[0].height == 1
     assert _several_callers(matter.filter(~pl.col("caller_key").is_in(["c0", "c1"])), DAY, rule, 1.0)[0].is_empty()
+
+
+def test_one_campaign_is_one_notice_for_its_place_and_a_street_alone_speaks_for_itself():
+    cells = pl.DataFrame([("a", "coarse", "label", "C", None), ("b", "fine", "label", "C", "S1"), ("c", "incident", "label", "C", "S1"), ("d", "fine", "quality", "C", "S2")],
+                         schema=["signal_id", "level", "problem_code", "coarse_place", "fine_place"], orient="row")
+    assert without_its_parts(cells)["signal_id"].to_list() == ["a", "d"]
+    assert without_its_parts(cells.filter(pl.col("level") != "coarse"))["signal_id"].to_list() == ["b", "c", "d"]

@@ -172,7 +172,7 @@ def _tell(city: City, played: Played, days: list[date], output: Path, lang: str)
     console = _console()
     console.print(_nights_table(played, lang))
     header = {"run_date": days[-1], "as_of": played.runs["as_of"].max(), "expected_false_alarms": expected}
-    console.print(export(played.warnings, "table", None, lang, header, played.records, cards=played.cards), markup=False, highlight=False)
+    console.print(export(played.warnings, "table", None, lang, header, played.records, cards=played.cards, translate=True), markup=False, highlight=False)
     console.print(sheet.table(lang))
     for line in sheet.sentences(lang):
         tell(line)
