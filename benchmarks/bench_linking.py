@@ -1,7 +1,7 @@
 """How fast the linker is on invented hotline records: `python -m benchmarks.bench_linking [--records N] [--nights …]`; a JSON line a measurement.
 
 A night is linked in a process of its own, on what was kept of the open window: the same night on a window of 30 and of 60 days,
-and a large one on a small window.
+and a large one on a small window. Beside it the obvious way: TF-IDF cosines of all pairs, over the same records.
 """
 import argparse
 import datetime as dt
@@ -15,6 +15,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+import rjieba
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from flows.link import link
 from models.incident_corpus import texts_of
@@ -98,6 +102,19 @@ def night(folder: Path) -> None:
     measured("night", work, pl.scan_parquet(folder / "new.parquet").select(pl.len()).collect().item(), open=n_open)
 
 
+def all_pairs(records: pl.DataFrame, at_once: int = 1000, alike: float = 0.6) -> np.ndarray:
+    """The obvious linking: words' TF-IDF, the cosine of every pair, whoever is alike enough is one; a label a record."""
+    words = TfidfVectorizer(tokenizer=lambda text: [w for w in rjieba.cut(text) if len(w) > 1], token_pattern=None, sublinear_tf=True)
+    x = words.fit_transform(records["content"].to_list())
+    found = []
+    for first in range(0, records.height, at_once):
+        near = (x[first:first + at_once] @ x.T).tocoo()
+        keep = near.data >= alike
+        found.append((near.row[keep] + first, near.col[keep]))
+    row, col = (np.concatenate(part) for part in zip(*found))
+    return connected_components(coo_matrix((np.ones(len(row)), (row, col)), shape=(records.height, records.height)))[1]
+
+
 def apart(*args: str) -> None:
     """Runs this benchmark with these arguments in a process of its own, so that peak memory is its own."""
     subprocess.run([sys.executable, "-m", "benchmarks.bench_linking", *args], check=True)
@@ -107,6 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=117_000)
     parser.add_argument("--nights", default="30x10000+10000,60x10000+10000,8x10000+60000", help="days x open records a day + new records, …")
+    parser.add_argument("--pairs", default="12500,50000", help="records that are also linked by the cosines of all pairs, …")
     parser.add_argument("--prepare", nargs=2, metavar=("FOLDER", "NIGHT"), help=argparse.SUPPRESS)
     parser.add_argument("--night", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -119,6 +137,10 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             apart("--prepare", folder, wanted)
             apart("--night", folder)
+    for pairs in map(int, filter(None, args.pairs.split(","))):
+        same = invented(pairs, seed=1)
+        measured("fit_predict", lambda same=same: IncidentLinker().fit_predict(same), pairs)
+        measured("all_pairs", lambda same=same: all_pairs(same), pairs)
     n = args.records
     if not n:
         return None
