@@ -180,7 +180,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     more.append(_slowly(slow, threshold, heard, day))
     signals = pl.concat([surges, *more]).select(pl.col(c).cast(t) for c, t in SIGNAL.items()).sort("signal_id")
     members = _members(signals, recent, day)
-    few = _few_callers(signals, members, recent, threshold, claimants)
+    few = _few_callers(signals, members, recent, day, threshold, claimants)
     named = recent.select("problem_code", "problem_name").drop_nulls().unique("problem_code", keep="first", maintain_order=True)
     campaigns = signals.join(few, on="signal_id").join(named, on="problem_code", how="left").sort("signal_id")
     signals = signals.join(few, on="signal_id", how="anti")
@@ -262,12 +262,15 @@ def _members(signals: pl.DataFrame, recent: pl.DataFrame, day: date) -> pl.DataF
     return pl.concat(out).unique().sort("signal_id", "record_id")
 
 
-def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFrame, threshold: float, claimants: Sequence[str]) -> pl.DataFrame:
+def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFrame, day: date, threshold: float,
+                 claimants: Sequence[str]) -> pl.DataFrame:
     """(signal_id, n_callers, own) of signals whose rise is the work of a few: counted by the callers that are no claimants (`own`), it is no alarm.
 
     So many callers are judged as Poisson about what was expected, which is never stricter than the cell's own law; an incident by what is asked of any.
     """
-    known = members.join(recent.select("record_id", "caller_key"), on="record_id")
+    # Of an incident, whose records are all its members, those of the window that spoke.
+    known = members.join(recent.select("record_id", "caller_key", "local_date"), on="record_id").join(signals.select("signal_id", "window"), on="signal_id").filter(
+        pl.col("local_date") > pl.lit(day) - pl.duration(days="window"))
     who = pl.coalesce("caller_key", "record_id")
     per = known.group_by("signal_id").agg(
         who.n_unique().alias("n_callers"), who.filter(~pl.col("caller_key").is_in(list(claimants)).fill_null(False)).n_unique().alias("own"),
@@ -275,7 +278,7 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
     judged = signals.join(per, on="signal_id").filter(pl.col("known") >= CALLERS_KNOWN)
     tail = poisson.sf(judged["own"].to_numpy() - 1.0, judged["expected"].fill_null(0.0).to_numpy())
     by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > threshold)
-    grown = (pl.col("kind") == "incident") & (pl.col("own") < LEAST_CALLERS)
+    grown = (pl.col("kind") == "incident") & (pl.col("own") < pl.min_horizontal("n_callers", LEAST_CALLERS))
     return judged.filter(by_count | grown).select("signal_id", "n_callers", "own")
 
 

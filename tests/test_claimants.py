@@ -43,6 +43,17 @@ def test_a_rise_of_claimants_is_a_campaign_and_the_same_rise_of_as_many_callers_
     assert kinds(find_signals(cell(p_value=1e-9, observed=20.0, expected=.4, window=1), some, DAY, 2.0, 5000, [], ["k0", "k1", "k2"])) == (["surge"], [])
 
 
+def test_an_incident_that_only_claimants_let_grow_is_a_campaign_however_many_called_before():
+    others = pl.concat([records(8, 5).with_columns(pl.lit(f"i{k}").alias("incident_id"), pl.concat_str(pl.lit(f"o{k}-"), "record_id").alias("record_id"),
+                                                   pl.concat_str(pl.lit(f"o{k}-"), "caller_key").alias("caller_key")) for k in range(1, 20)])
+    before = records(6, 8).filter(pl.col("local_date") < DAY - timedelta(days=7))
+    burst = pl.concat([written(f"k{i}", 4, 4) for i in range(3)]).with_columns(pl.lit(None, pl.String).alias("respondent_key"))
+    seen = pl.concat([others, pl.concat([before, burst]).with_columns(pl.lit("i0").alias("incident_id"))])
+    told = lambda who: find_signals(cell(), seen, DAY, 1000.0, 50, [], who)
+    assert told([]).signals["incident_id"].to_list() == ["i0"]
+    assert told(["k0", "k1", "k2"]).signals.is_empty() and told(["k0", "k1", "k2"]).campaigns["incident_id"].to_list() == ["i0"]
+
+
 def test_counted_by_caller_a_rise_of_reminders_is_judged_against_what_was_expected():
     twice = records(14, 0).with_columns(pl.concat_str(pl.lit("c"), pl.int_range(14) // 2).alias("caller_key"))
     told = lambda expected: kinds(find_signals(cell(p_value=1e-9, observed=14.0, expected=expected, window=1), twice, DAY, 2.0, 5000, []))
