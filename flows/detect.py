@@ -45,7 +45,7 @@ CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.St
 @dataclass(frozen=True)
 class Detection:
     """`cells`: every watched cell tonight, with its p-values (CELL_RESULT, `alarm`). `signals`, `members`: what spoke.
-    `streets`: excess by street of the speaking whole-place problems. `campaigns`: signals that rest on a few callers.
+    `streets`: excess by street of the speaking whole-place problems. `campaigns`: signals that rest on a few callers, a problem's once a place.
     `counts`: the counts as known tonight. `expected_false_alarms`: of the p-values that were judged."""
 
     cells: pl.DataFrame
@@ -182,7 +182,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     members = _members(signals, recent, day)
     few = _few_callers(signals, members, recent, day, threshold, claimants)
     named = recent.select("problem_code", "problem_name").drop_nulls().unique("problem_code", keep="first", maintain_order=True)
-    campaigns = signals.join(few, on="signal_id").join(named, on="problem_code", how="left").sort("signal_id")
+    campaigns = without_its_parts(signals.join(few, on="signal_id")).join(named, on="problem_code", how="left").sort("signal_id")
     signals = signals.join(few, on="signal_id", how="anti")
     members = members.join(signals.select("signal_id"), on="signal_id", how="semi")
     return Detection(cells.with_columns((pl.col("p_value") <= threshold).fill_null(False).alias("alarm")), signals, members,
@@ -280,6 +280,12 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
     by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > threshold)
     grown = (pl.col("kind") == "incident") & (pl.col("own") < pl.min_horizontal("n_callers", LEAST_CALLERS))
     return judged.filter(by_count | grown).select("signal_id", "n_callers", "own")
+
+
+def without_its_parts(campaigns: pl.DataFrame) -> pl.DataFrame:
+    """One campaign lights many cells: of a problem the whole place's speaks for its streets and for those written against."""
+    whole = campaigns.filter(pl.col("level") == "coarse")
+    return pl.concat([whole, campaigns.filter(pl.col("level") != "coarse").join(whole, on=["problem_code", "coarse_place"], how="anti")])
 
 
 def _streets(signals: pl.DataFrame, recent: pl.DataFrame, cells: pl.DataFrame, day: date) -> pl.DataFrame:

@@ -78,6 +78,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
+    # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
     work.writes.append(Write("record", _record_rows(delivered, tonight.run_id), "upsert"))
     work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
@@ -229,7 +230,8 @@ def _incident_rows(whole: pl.DataFrame, window: Window, run_id: str) -> pl.DataF
     """What is known of an incident from the records of the open window; its title is in the words that its records share."""
     ordered = whole.sort("created_at", "row_hash", "record_id")
     # A reporter's words (举报) are used only where there are no others.
-    told = ordered.filter((reports := pl.col("record_type").eq_missing(pl.lit("report"))).not_() | reports.all().over("incident_id"))
+    report = pl.col("record_type").eq_missing(pl.lit("report"))
+    told = ordered.filter(~report | report.all().over("incident_id"))
     titles = incident_titles(window.with_texts(spread_records(told.select("incident_id", "record_id"))))
     return ordered.group_by("incident_id", maintain_order=True).agg(
         pl.coalesce("fine_place", "coarse_place").drop_nulls().first().alias("place"),
@@ -280,8 +282,7 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
 
 
 def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
-          tonight: Tonight, known: Feedback, drives: pl.DataFrame, many: list[str],
-          yearly: pl.DataFrame) -> tuple[Told, Tended]:
+          tonight: Tonight, known: Feedback, drives: pl.DataFrame, many: list[str], yearly: pl.DataFrame) -> tuple[Told, Tended]:
     """What is told tonight, with what becomes of every open warning beside."""
     settings = tonight.settings
     earlier, earlier_records = earlier_warnings(window.house, place, tonight.day, tonight.as_of, settings.watch_days)
@@ -396,15 +397,9 @@ def notice_frame(rows: list[dict], tonight_day: date, as_of: datetime, run_id: s
     return pl.DataFrame(out, schema=_NOTICE).unique("notice_id", keep="first", maintain_order=True)
 
 
-def without_its_parts(campaigns: pl.DataFrame) -> pl.DataFrame:
-    """One campaign lights many cells: of a problem the whole place's speaks for its streets and for those written against."""
-    whole = pl.col("level") == "coarse"
-    return campaigns.filter(whole | ~pl.struct("problem_code", "coarse_place").is_in(campaigns.filter(whole).select(pl.struct("problem_code", "coarse_place")).to_series().implode()))
-
-
 def _notices(place: Place, found: Detection, artefacts: pl.DataFrame, told: Told, tonight: Tonight) -> pl.DataFrame:
     rows = artefact_lines(artefacts, place)
-    for c in without_its_parts(found.campaigns).iter_rows(named=True):
+    for c in found.campaigns.iter_rows(named=True):
         where = c["fine_place"] or c["coarse_place"] or ""
         rows.append({"kind": "campaign", "problem_code": c["problem_code"], "place": where, "n_records": int(c["observed"]),
                      "n_callers": c["n_callers"], "lang": place.lang, "summary": say(

@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.by_rule import inspected_before
 from flows.places import Place
-from flows.wording import Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
+from flows.wording import Marks, Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
 from models.typical import typical
 from policy import taxonomy
 from policy.alerts import at_once
@@ -92,10 +92,11 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
         if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, had.get(old["warning_id"], set()))):
             continue
-        speaks = speaking(matter, own, rule_of(matter["rule"], day))
+        rule = rule_of(matter["rule"], day)
+        speaks = speaking(matter, own, rule)
         drive = inspected_before(matter["signals"], drives) if drives is not None else None
-        theirs = own.filter(pl.col("caller_key").is_in(list(claimants))).height
-        row = _row(matter, own, speaks, old, q_values, place, day, as_of, run_id, drive, theirs, _yearly(matter, seasonal or {}))
+        marks = Marks(copied_text(own), drive, own.filter(pl.col("caller_key").is_in(list(claimants))).height, _yearly(matter, rule, seasonal or {}))
+        row = _row(matter, own, speaks, rule, old, q_values, place, day, as_of, run_id, marks)
         if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
             continue
         rows.append(row)
@@ -166,12 +167,10 @@ def _grown_since(open_: pl.DataFrame, had: Mapping[str, set[str]], records: pl.D
     return out
 
 
-def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
-         run_id: str, drive: Mapping[str, Any] | None = None, of_claimants: int = 0,
-         yearly: tuple[int, int] | None = None) -> dict:
+def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, old: dict | None, q_values: Mapping[str, float], place: Place, day: date, as_of: datetime,
+         run_id: str, marks: Marks) -> dict:
     lang, pack = place.lang, place.pack
     kind, problem = matter["kind"], matter["problem_code"]
-    rule = rule_of(matter["rule"], day)
     callers = own["caller_key"].drop_nulls().n_unique() or None
     streets = told_streets(matter)
     codes = own.filter(pl.col("street_code").is_not_null()).group_by("street_code").len("n").sort("n", "street_code", descending=[True, False])
@@ -181,11 +180,11 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     q_value = significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None))
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
-    copied, known_remedy = copied_text(own), remedy(problem, day)
-    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, copied is not None, known_remedy is not None, yearly is not None), old)
+    known_remedy = remedy(problem, day)
+    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, marks.copied is not None, known_remedy is not None, marks.yearly is not None), old)
     tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
-    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), copied, drive, of_claimants, yearly)
+    told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), marks)
     if known_remedy is not None:
         told = {x: {**t, "summary": t["summary"] + say("warn.remedy", x, text=known_remedy.text(x), source=known_remedy.source)} for x, t in told.items()}
     where = (matter["fine_place"] if matter["subject"] != "coarse" else matter["coarse_place"]) or matter["coarse_place"]
@@ -215,9 +214,11 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, old: dict | None, q_
     }
 
 
-def _yearly(matter: dict, seasonal: Mapping[tuple[str | None, str | None, str | None], tuple[int, int]]) -> tuple[int, int] | None:
+def _yearly(matter: dict, rule: Rule | None, seasonal: Mapping[tuple[str | None, str | None, str | None], tuple[int, int]]) -> tuple[int, int] | None:
     """The records now and then of the cell in which a matter may be what comes every year: its own; of a rule's, which a few records meet, the whole
-    place's. None where it is none, or is about somebody or something of its own."""
+    place's. None where it is none, where it is about somebody or something of its own, where safety is at stake, or the rule is grave every year."""
+    if taxonomy.taxonomy().is_safety_critical(matter["problem_code"] or "") or (rule is not None and rule.level not in ("yellow", "blue")):
+        return None
     own, whole = ((matter["problem_code"], matter["coarse_place"], street) for street in (matter["fine_place"], None))
     if matter["kind"] in ("surge", "slow_rise") and matter["subject"] in ("fine", "coarse"):
         return seasonal.get(own if matter["subject"] == "fine" else whole)
@@ -240,8 +241,8 @@ def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None,
     if not critical and copied:
         # Many hands under one text are one voice: it is heard, it does not shout.
         got = max(got, Level("yellow", "copied_text"), key=lambda g: rank(g.level))
-    if not critical and yearly and (rule is None or rule.level in ("yellow", "blue")):
-        # What comes every year, and no more of it than last year, is known; what a rule calls grave is so every year.
+    if yearly:
+        # What comes every year, and no more of it than last year, is known.
         got = max(got, Level("blue", "as_last_year"), key=lambda g: rank(g.level))
     return got
 

@@ -72,6 +72,17 @@ def do_first(rule: Rule | None, problem: str | None, day: date) -> dict[str, str
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What else is known of a matter: its `copied_text`; the special inspection (title, first_day, last_day) that it came after; how many records are of
+    callers who write against many; where it comes every year, its records of a fortnight now and a year before."""
+
+    copied: tuple[int, int] | None = None
+    drive: Mapping[str, Any] | None = None
+    of_claimants: int = 0
+    yearly: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Speaking:
     """Whose words a warning is told in: `records`, those that its rule heard or that are its respondent's; `respondent`, masked, and its
     key, where the matter is one respondent's; `title`, what these records say it is ("" where they say nothing)."""
@@ -159,15 +170,13 @@ def problem_name(problem: str | None, own: pl.DataFrame, lang: str) -> str:
 
 
 def said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-         copied: tuple[int, int] | None = None, drive: Mapping[str, Any] | None = None, of_claimants: int = 0, yearly: tuple[int, int] | None = None) -> dict[str, dict[str, str]]:
-    """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level.
-    `copied`: `copied_text` of the records. `drive`: the special inspection (title, first_day, last_day) that the matter came after.
-    `of_claimants`: how many records are of callers who write against many. `yearly`: records of a fortnight now and a year before, where it comes every year."""
-    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, copied, drive, of_claimants, yearly, lang) for lang in LANGUAGES}
+         marks: Marks) -> dict[str, dict[str, str]]:
+    """{"zh": {"title", "summary", "what"}, "en": …}: what a warning says, in both languages; `what` is what happened, without what to do and the level."""
+    return {lang: _said(matter, own, speaks, rule, day, level_row, at_once, marks, lang) for lang in LANGUAGES}
 
 
 def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, day: date, level_row: str, at_once: AtOnce | None,
-          copied: tuple[int, int] | None, drive: Mapping[str, Any] | None, of_claimants: int, yearly: tuple[int, int] | None, lang: str) -> dict[str, str]:
+          marks: Marks, lang: str) -> dict[str, str]:
     kind, problem, window = matter["kind"], matter["problem_code"], matter["window"] or 1
     name = problem_name(problem, own, lang)
     # A shock over a whole place is told by all the problems that its figures sum.
@@ -193,13 +202,11 @@ def _said(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, 
     if kind == "cluster" and speaks.shops and not several:
         template = "shops"
     if kind == "recurrence":
-        template = "after_inspection" if drive is not None else kind
-        words |= _returned(own, day, window, drive)
+        template = "after_inspection" if marks.drive is not None else kind
+        words |= _returned(own, day, window, marks.drive)
     what = "several" if several else "incident_cell" if cell else template if kind == "recurrence" else kind
     join = "" if lang == "zh" else " "
-    lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, copied, of_claimants, lang)]
-    if yearly is not None:
-        lines.append(say("warn.also.as_last_year", lang, n=yearly[0], then=yearly[1]))
+    lines = [say(f"warn.what.{what}", lang, **words), *_besides(matter, own, rule, marks, lang)]
     alone = join.join(lines)
     if at_once is not None:
         units = listed(at_once.names(lang), lang)
@@ -221,8 +228,8 @@ def _returned(own: pl.DataFrame, day: date, window: int, drive: Mapping[str, Any
     return {"solved": done.filter(pl.col("solved").fill_null(False)).height, "closed": closed.date() if isinstance(closed, datetime) else "—"}
 
 
-def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[int, int] | None, of_claimants: int, lang: str) -> list[str]:
-    """Streets, other problems, callers, the rule that a rise also meets, copied text, claimants' records."""
+def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, marks: Marks, lang: str) -> list[str]:
+    """Streets, other problems, callers, the rule that a rise also meets, copied text, claimants' records, what comes every year."""
     lines = []
     streets = told_streets(matter)
     if len(streets) > 1:
@@ -239,10 +246,12 @@ def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, copied: tuple[i
         lines.append(say("warn.also.callers", lang, n=callers))
     if rule is not None and matter["kind"] not in BY_RULE:
         lines.append(say("warn.also.sentinel", lang, rule=rule.name(lang)))
-    if copied and not secret:
-        lines.append(say("warn.also.copied", lang, k=copied[0], n=copied[1]))
-    if of_claimants:
-        lines.append(say("warn.also.claimants", lang, n=of_claimants))
+    if marks.copied and not secret:
+        lines.append(say("warn.also.copied", lang, k=marks.copied[0], n=marks.copied[1]))
+    if marks.of_claimants:
+        lines.append(say("warn.also.claimants", lang, n=marks.of_claimants))
+    if marks.yearly is not None:
+        lines.append(say("warn.also.as_last_year", lang, n=marks.yearly[0], then=marks.yearly[1]))
     return lines
 
 

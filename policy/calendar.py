@@ -97,9 +97,10 @@ def year_before(day: date, region: str = "cn") -> date:
     """The day that corresponds to `day` a year before: in China as far from the Spring Festival's first day off, where that is near; else 52 weeks
     before, the same weekday."""
     if region == "cn":
-        first, then = _spring_festival(day.year), _spring_festival(day.year - 1)
-        if first and then and abs((day - first).days) <= FESTIVAL_DAYS:
-            return then + (day - first)
+        for year in (day.year, day.year + 1):
+            first, then = _spring_festival(year), _spring_festival(year - 1)
+            if first and then and abs((day - first).days) <= FESTIVAL_DAYS:
+                return then + (day - first)
     return day - timedelta(weeks=52)
 
 

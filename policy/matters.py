@@ -76,6 +76,7 @@ class Claimants:
 
 
 def claimant_rule() -> Claimants:
+    """From when on a caller's records are a claimant's."""
     return Claimants(**load("matters.yaml")["claimants"])
 
 

@@ -1,14 +1,22 @@
 """A professional claimant is known by what he does: his records are kept, and are no evidence of a rise."""
+from contextlib import nullcontext
 from datetime import timedelta
 
 import polars as pl
 
-from flows.by_rule import _several_callers
-from flows.detect import find_signals
-from flows.night import without_its_parts
-from policy.matters import RULE_ID, claimant_rule, matter_rule
+from flows.by_rule import inspections, with_rules
+from flows.detect import find_signals, without_its_parts
+from flows.tonight import Tonight
+from flows.warn import tell
+from flows.window import Window
+from policy.matters import RULE_ID, claimant_rule
+from tests.engines import house  # noqa: F401
+from tests.lake_rows import at
+from tests.test_by_rule import DAY as JUNE
+from tests.test_by_rule import PLACE, empty, rows
 from tests.test_slow_rise import DAY, cell, records
 from transforms.claimants import claimants
+from transforms.matters import MEMBER, SIGNAL, find_matters
 
 RULE = claimant_rule()
 
@@ -61,11 +69,17 @@ def test_counted_by_caller_a_rise_of_reminders_is_judged_against_what_was_expect
     assert told(.1) == (["surge"], [])
 
 
-def test_claimants_are_not_among_the_several_callers_of_a_matter():
-    matter = records(5, 0).with_columns(pl.lit("i1").alias("incident_id"))
-    rule = matter_rule(RULE_ID, 100.0)
-    assert _several_callers(matter, DAY, rule, 1.0)[0].height == 1
-    assert _several_callers(matter.filter(~pl.col("caller_key").is_in(["c0", "c1"])), DAY, rule, 1.0)[0].is_empty()
+def test_where_a_rule_counts_callers_claimants_are_not_among_them_and_the_warning_says_how_many_records_are_theirs(house):  # noqa: F811
+    seen = rows(*((n, {"incident_id": "i1"}) for n in range(6))).with_columns(pl.lit(None, pl.String).alias("community"))
+    tonight = Tonight(JUNE, at("2026-06-30 16:00"), "r", house.settings, (), lambda name: nullcontext(), 1)
+    window = Window(house, seen.select("record_id", "title", "content"))
+    nothing = pl.DataFrame(schema=SIGNAL), pl.DataFrame(schema=MEMBER)
+    told = lambda who: with_rules(*nothing, seen.drop("title", "content"), window, PLACE, tonight, 1.0, inspections(house, JUNE, tonight.as_of), who)
+    several = lambda who: told(who)[0].filter(pl.col("rule") == RULE_ID).height
+    assert several(()) == 1 and several([f"c{n}" for n in range(4)]) == 0
+    signals, members = told(())
+    warning = tell(find_matters(signals, members, seen, pl.DataFrame()), seen, *empty(house), {}, PLACE, JUNE, tonight.as_of, "r", 60, claimants=["c0", "c1"]).warnings.row(0, named=True)
+    assert "其中2件的来电人近期投诉举报多家商户" in warning["summary"]
 
 
 def test_one_campaign_is_one_notice_for_its_place_and_a_street_alone_speaks_for_itself():

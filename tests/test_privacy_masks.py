@@ -171,7 +171,7 @@ def test_real_messages_keep_nearly_all_of_their_text():
     assert (out == messages).mean() > .85
 
 
-#: The hundred commonest surnames (公安部户政管理研究中心, 全国姓名报告, in its order), which no mask may miss.
+#: A hundred surnames that are common all over the country.
 COMMON = ("王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙"
           "黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常")
 

@@ -4,9 +4,14 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from flows.warn import _level, _yearly
+from flows.warn import _level, _yearly, tell
 from policy.calendar import year_before
 from policy.sentinels import cluster
+from tests.engines import house  # noqa: F401
+from tests.lake_rows import at
+from tests.test_by_rule import DAY as JUNE
+from tests.test_by_rule import PLACE, empty, rows
+from transforms.matters import SIGNAL, find_matters
 from transforms.seasonal import as_last_year
 
 DAY, THEN = date(2026, 2, 10), date(2025, 1, 23)
@@ -15,6 +20,7 @@ DAY, THEN = date(2026, 2, 10), date(2025, 1, 23)
 @pytest.mark.parametrize(("day", "then"), [
     (date(2026, 2, 10), date(2025, 1, 23)),                     # five days before the first day off: 15 February 2026, 28 January 2025
     (date(2026, 2, 20), date(2025, 2, 2)),
+    (date(2022, 12, 20), date(2021, 12, 30)),                   # an early festival begins its five weeks in December: 21 January 2023, 31 January 2022
     (date(2026, 6, 10), date(2025, 6, 11)),                     # far from it: the same weekday
 ])
 def test_the_day_a_year_before_goes_by_the_spring_festival_where_it_is_near(day, then):
@@ -59,20 +65,29 @@ def test_a_rise_in_another_street_does_not_make_this_ones_a_season():
     assert [c[2] for c in cells(there)] == [None, "台湖镇"]
 
 
-def test_what_comes_every_year_is_blue_unless_somebody_is_in_danger_or_the_rule_is_grave():
-    def given(yearly, problem="price.unmarked", rule=None, kind="surge"):
-        return _level({"kind": kind, "problem_code": problem, "p_value": 1e-6}, 60, rule, 52, 5.0, 5, 1e-4, False, yearly=yearly)
+def test_what_comes_every_year_is_blue():
+    def given(yearly):
+        return _level({"kind": "surge", "problem_code": "price.unmarked", "p_value": 1e-6}, 60, None, 52, 5.0, 5, 1e-4, False, yearly=yearly)
     assert given(False).level == "red" and (given(True).level, given(True).row) == ("blue", "as_last_year")
-    assert given(True, "food.poisoning") == given(False, "food.poisoning")
-    grave, plain = cluster("prepaid_runaway", DAY), cluster("price_unmarked", DAY)
-    assert given(True, "prepaid.runaway", grave, "cluster") == given(False, "prepaid.runaway", grave, "cluster")
-    assert given(True, rule=plain, kind="cluster").row == "as_last_year"
 
 
-def test_only_a_cells_rise_and_a_rule_met_in_a_street_can_be_the_season():
-    cell = {"problem_code": "p", "coarse_place": "C", "fine_place": "S"}
-    seasonal = {("p", "C", "S"): (5, 6), ("p", "C", None): (50, 60)}
-    told = lambda kind, subject: _yearly({**cell, "kind": kind, "subject": subject}, seasonal)
-    assert (told("surge", "fine"), told("surge", "coarse"), told("cluster", "fine"), told("slow_rise", "fine")) == ((5, 6), (50, 60), (50, 60), (5, 6))
+def test_only_a_cells_rise_and_a_plain_rule_met_in_a_street_can_be_the_season_and_nothing_where_safety_is_at_stake():
+    def told(kind, subject, problem="price.unmarked", rule=None, cells=((5, 6), (50, 60))):
+        seasonal = {(problem, "C", street): n for street, n in zip(("S", None), cells) if n}
+        return _yearly({"problem_code": problem, "coarse_place": "C", "fine_place": "S", "kind": kind, "subject": subject}, rule, seasonal)
+    plain, grave = cluster("price_unmarked", DAY), cluster("prepaid_runaway", DAY)
+    assert (told("surge", "fine"), told("surge", "coarse"), told("slow_rise", "fine"), told("cluster", "fine", rule=plain)) == ((5, 6), (50, 60), (5, 6), (50, 60))
     assert not any(told(*x) for x in (("incident", "incident"), ("surge", "respondent"), ("cluster", "incident"), ("sentinel", "record"), ("recurrence", "fine")))
-    assert _yearly({**cell, "kind": "surge", "subject": "fine"}, {("p", "C", None): (50, 60)}) is None
+    assert told("surge", "fine", "food.poisoning") is None and told("cluster", "fine", "prepaid.runaway", grave) is None and told("surge", "fine", cells=(None, (50, 60))) is None
+
+
+def test_the_warning_says_both_figures(house):  # noqa: F811
+    unmarked = {"problem_code": "price.unmarked", "problem_name": "未明码标价", "respondent_name": None, "respondent_key": None}
+    seen = rows(*((n % 10, unmarked) for n in range(40)))
+    signal = {**dict.fromkeys(SIGNAL), "signal_id": "price.unmarked@通州区/玉桥街道", "kind": "surge", "level": "fine", "problem_code": "price.unmarked", "fine_place": "玉桥街道",
+              "coarse_place": "通州区", "observed": 40.0, "expected": 4.0, "p_value": 1e-9, "window": 7}
+    signals, members = pl.DataFrame([signal], schema=SIGNAL), seen.select(pl.lit(signal["signal_id"]).alias("signal_id"), "record_id")
+    matters = find_matters(signals, members, seen, pl.DataFrame())
+    say = lambda seasonal: tell(matters, seen, *empty(house), {}, PLACE, JUNE, at("2026-06-30 16:00"), "r", 60, seasonal=seasonal).warnings.row(0, named=True)
+    plain, yearly = say({}), say({("price.unmarked", "通州区", "玉桥街道"): (56, 61)})
+    assert plain["level"] != "blue" and yearly["level"] == "blue" and "近14日56件，去年同期61件" in yearly["summary"] and "去年同期" not in plain["summary"]

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from flows.wording import said, speaking
+from flows.wording import Marks, said, speaking
 from policy.alerts import at_once
 from policy.sentinels import cluster, sentinel, sentinel_rules, words_of
 from tests.test_life import SCHEMA, a_matter, a_record
@@ -22,7 +22,7 @@ def matter(ids, **more):
 
 def told(found, own, rule=None, level="orange_steep", alert=None):
     speaks = speaking(found, own, rule)
-    return speaks, said(found, own, speaks, rule, DAY, level, alert)
+    return speaks, said(found, own, speaks, rule, DAY, level, alert, Marks())
 
 
 def test_the_title_is_that_of_the_respondents_own_records():

@@ -22,7 +22,8 @@ def as_last_year(counts: pl.DataFrame, day: date, then: date) -> pl.DataFrame:
 
     counts: (problem_code, coarse_place, fine_place, date, n). then: the day that corresponds to `day` a year before.
     """
-    told = counts.with_columns(pl.col(_CELL).cast(pl.String))
+    span = lambda end: pl.col("date").is_between(end - timedelta(days=SPAN + TOLERANCE + BEFORE), end + timedelta(days=TOLERANCE))
+    told = counts.filter(span(day) | span(then)).with_columns(pl.col(_CELL).cast(pl.String))
     daily = pl.concat([told, told.with_columns(pl.lit(None, pl.String).alias("fine_place"))]).group_by(*_CELL, "date").agg(pl.col("n").sum().cast(pl.Int64))
     within = lambda first, last: pl.col("n").filter(pl.col("date").is_between(first, last)).sum()
     ago = lambda end, n: end - timedelta(days=n)

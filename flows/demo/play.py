@@ -96,7 +96,7 @@ def _play_nights(city: City, days: list[date], home: Path, lang: str) -> dict[da
                 shutil.copyfile(path, inbox / path.name)
             row = _run("nightly", date=day)
             if row is not None and row["outcome"] in ("ok", "notices"):
-                _worked_through(city, day)
+                _worked_through(city, day, lang)
             said = [] if files else [say("demo.no_file", lang)]
             said += list(dict.fromkeys(r["code"] for r in (row or {}).get("reasons") or ()))
             why[day] = ", ".join(said)
@@ -104,12 +104,12 @@ def _play_nights(city: City, days: list[date], home: Path, lang: str) -> dict[da
     return why
 
 
-def _worked_through(city: City, day: date) -> None:
+def _worked_through(city: City, day: date, lang: str) -> None:
     from flows.running import House
 
     house = House.open()
     try:
-        morning(house.warehouse, city.truth, house.warehouse.read("select max(as_of) as as_of from run where run_date = :d", d=day)["as_of"][0])
+        morning(house.warehouse, city.truth, house.warehouse.read("select max(as_of) as as_of from run where run_date = :d", d=day)["as_of"][0], lang)
     finally:
         house.warehouse.close()
 

@@ -171,11 +171,9 @@ def _result(matter: dict, found: pl.DataFrame, about: pl.DataFrame, raised: date
         return "quiet" if all(_rank(x) <= _rank(matter["wanted_level"]) for x in found["level"].to_list()) else "fooled"
     if not matter["problems"]:
         # The whole stream changes, or ordinary records come late: only what rests on counts can be fooled. A rule hears what one record says on any day.
-        counted = ~pl.col("kind").is_in(BY_RULE)
-        if found.is_empty():
-            found = about.filter(pl.col("incident_id").is_null() & pl.col("raised_on").is_between(matter["start"], matter["end"]))
-            return "quiet" if found.filter(counted).height <= 1 else "fooled"
-        return "quiet" if found.filter(counted).is_empty() else "fooled"
+        loose = about.filter(pl.col("incident_id").is_null() & pl.col("raised_on").is_between(matter["start"], matter["end"]))
+        of_its_records, of_its_days = (frame.filter(~pl.col("kind").is_in(BY_RULE)).height for frame in (found, loose))
+        return "quiet" if of_its_records == 0 and of_its_days <= 1 else "fooled"
     return "quiet" if found.is_empty() else "fooled"
 
 
