@@ -18,7 +18,7 @@ from flows.link import KEPT, link
 from flows.places import Place
 from flows.problem_decisions import NOTHING_KNOWN, Known
 from flows.tonight import Tonight
-from flows.warn import Told, tell
+from flows.warn import EVIDENCE, Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys, with_told_respondents
 from flows.wording import shown
 from models.incident_titles import incident_titles, spread_records
@@ -262,9 +262,6 @@ def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Toni
     return pl.concat([*parts, *(small(summed(part)) for part in mine.values())] or [small(new)])
 
 
-_WARNING_EXTRA = ("subject", "respondent_key", "incidents", "problems", "signals")
-
-
 def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime, watch_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The place's warnings that tonight can still be about, as people had left them by the as-of, and their records: not merged, and open, watched
     since their end, or with a word in the open window."""
@@ -273,11 +270,9 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
     rows = as_of_people(house.select("warning", alive, **given), house.acts(as_of)).filter(pl.col("status") != "merged")
     rows = rows.filter(pl.col("source_ids").list.eval(pl.element().is_in(list(place.sources))).list.any().fill_null(False))
     told = [json.loads(e or "{}") for e in rows["evidence"].to_list()]
-    schema: dict[str, Any] = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
-              "signals": pl.List(pl.String)}
-    extra = pl.DataFrame([{c: t.get(c) for c in _WARNING_EXTRA} for t in told], schema=schema)
+    extra = pl.DataFrame([{c: t.get(c) for c in EVIDENCE} for t in told], schema=EVIDENCE)
     rows = pl.concat([rows, extra], how="horizontal") if rows.height else rows.with_columns(
-        pl.lit(None, t).alias(c) for c, t in schema.items())
+        pl.lit(None, t).alias(c) for c, t in EVIDENCE.items())
     return rows, house.behind(rows["warning_id"])
 
 

@@ -2,7 +2,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.by_rule import inspected_before
 from flows.places import Place
-from flows.wording import Marks, Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
+from flows.wording import Marks, Opening, Rule, Speaking, copied_text, opening_of, problem_name, rule_of, said, says_little, speaking, told_streets
 from models.typical import typical
 from policy import taxonomy
 from policy.alerts import at_once
@@ -29,6 +29,10 @@ from transforms.matters import BY_RULE, Matters, series_of
 EXAMPLES = 3
 #: Of more new matters than so many times the list's cap, only the gravest are written out.
 OVER = 10
+
+#: What the column `evidence` of a warning holds, each a column of the frame that `tell` takes.
+EVIDENCE: dict[str, Any] = {"subject": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "problems": pl.List(pl.String),
+                            "signals": pl.List(pl.String), "opening": pl.Struct({"no": pl.Int64, "on": pl.String, "since": pl.String, "after": pl.String, "before": pl.Int64})}
 
 #: A change in one of these is an update that people should see.
 SHOWN = ("kind", "level", "problem_code", "place", "respondent", "observed", "expected", "p_value", "n_records", "n_callers", "title",
@@ -59,8 +63,9 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
     """Tonight's warnings, those of earlier nights that changed, and what changed.
 
     records: every record behind a matter or an open warning, current view. earlier: rows of the table `warning` of this place, with
-    `subject`, `respondent_key`, `incidents`, `problems` and `signals` taken out of `evidence`. A warning that nothing changed gets no
-    row; nor does one with a record of a `quiet` source, but for sentinels. worth: in what order new warnings beyond the cap are left out
+    the columns of `EVIDENCE` taken out of `evidence`. A warning that nothing changed gets no
+    row; nor does one with a record of a `quiet` source, but for sentinels. A warning that comes back stands on what there is since its return
+    (`Opening`); what it had before is counted. worth: in what order new warnings beyond the cap are left out
     (the most worth stay); by level and p-value without it. drives: the special inspections that a return may have come after.
     claimants: keys of callers who write against many: how many records are theirs is said.
     seasonal: (problem, place, street or None) of the cells that rise every year at this time, and their records now and then.
@@ -89,15 +94,20 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         old = was.get(warning_id) if warning_id else None
         if old is not None and matter["kind"] != "sentinel" and set(old["source_ids"] or ()) & set(quiet):
             continue
+        held = had.get(warning_id or "", set())
         own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
-        if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, had.get(old["warning_id"], set()))):
+        if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, held)):
             continue
+        opening = _opening(old, matter, held, own, day)
+        if opening is not None:
+            own = own.filter(pl.col("local_date") >= opening.since)
+            ids = set(own["record_id"].to_list())
         rule = rule_of(matter["rule"], day)
         speaks = speaking(matter, own, rule)
         drive = inspected_before(matter["signals"], drives) if drives is not None else None
-        marks = Marks(copied_text(own), drive, own.filter(pl.col("caller_key").is_in(list(claimants))).height, _yearly(matter, rule, seasonal or {}))
+        marks = Marks(copied_text(own), drive, own.filter(pl.col("caller_key").is_in(list(claimants))).height, _yearly(matter, rule, seasonal or {}), opening)
         row = _row(matter, own, speaks, rule, old, q_values, place, day, as_of, run_id, marks)
-        if old is not None and not _changed(row, old, ids, had.get(warning_id, set())):
+        if old is not None and not _changed(row, old, ids, held):
             continue
         rows.append(row)
         evidence.append(_evidence(row["warning_id"], own, speaks.records))
@@ -131,6 +141,18 @@ def _comes_back(old: dict, own: pl.DataFrame, had: set[str]) -> bool:
     if old["closed_at"] is not None:
         return new.filter(pl.col("created_at") > old["closed_at"]).height > 0
     return new.filter(pl.col("local_date") > old["closed_on"]).height > 0 if old["closed_on"] else new.height > 0
+
+
+def _opening(old: dict | None, matter: dict, had: set[str], own: pl.DataFrame, day: date) -> Opening | None:
+    """Which opening of its warning a matter has come to; None of one that has not come back. What lies in the window that speaks tonight belongs to
+    the return though it is older than the end; and of a matter that was solved and is back (recurrence), what was solved."""
+    told = opening_of(old)
+    if old is None or old["status"] not in ENDED or matter["kind"] == "recurrence":
+        return told
+    ended = old["closed_on"] or day
+    since = min(ended, day - timedelta(days=(matter["window"] or 1) - 1))
+    stays = own.filter(pl.col("record_id").is_in(list(had)) & (pl.col("local_date") >= since)).height
+    return Opening((told.no if told else 1) + 1, day, since, ended, (told.before if told else 0) + len(had) - stays)
 
 
 #: Of several of tonight's matters that belong to one warning, the one that says most about the cause speaks for it.
@@ -209,7 +231,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, o
         "lang": lang, "assigned_to": old["assigned_to"] if old else None,
         "closed_on": None, **_life(old, matter, place, way.lead_unit),
         "evidence": {"subject": matter["subject"], "respondent_key": matter["respondent_key"], "incidents": matter["incidents"],
-                     "problems": matter["problems"], "signals": matter["signals"]},
+                     "problems": matter["problems"], "signals": matter["signals"], **({"opening": marks.opening.told()} if marks.opening else {})},
         "run_id": run_id,
     }
 
@@ -308,8 +330,8 @@ def _evidence(warning_id: str, own: pl.DataFrame, spoke: pl.DataFrame) -> pl.Dat
 
 def stored(old: dict) -> dict:
     """A stored warning as a row to be written again."""
-    extra = ("subject", "respondent_key", "incidents", "problems", "signals")
-    return {**{k: v for k, v in old.items() if k not in extra}, "evidence": {k: old[k] for k in extra}}
+    evidence = {c: old[c] for c in EVIDENCE if c != "opening" or opening_of(old) is not None}
+    return {**{k: v for k, v in old.items() if k not in EVIDENCE}, "evidence": evidence}
 
 
 def _event(row: dict, old: dict | None, as_of: datetime, run_id: str) -> dict:
@@ -363,9 +385,10 @@ def _before_the_complaint(rows: list[dict], evidence: list[pl.DataFrame], record
     for part in evidence:
         row = by_id[part["warning_id"][0]]
         seen = records.filter(pl.col("record_id").is_in(part["record_id"].to_list()))
-        total, raised, closed = seen.height, row["raised_on"], row["closed_on"]
+        opening = opening_of(row["evidence"])
+        total, raised, closed = seen.height, opening.on if opening else row["raised_on"], row["closed_on"]
         before = int((seen["local_date"] <= raised).sum())
-        last = seen["local_date"].max()
+        last: date = seen["local_date"].max()  # type: ignore[assignment]
         figures = {"records_before_warning": (before, total), "records_after_warning": (total - before, total),
                    "days_of_lead": (max(0, (last - raised).days), None),
                    "records_after_handled": (int((seen["local_date"] > closed).sum()) if closed else None, total)}

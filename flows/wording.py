@@ -1,6 +1,6 @@
 """What a warning says of its matter: title, summary, whose it is. Figures and the records' own words, no sentence that isn't in the catalogue."""
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -72,14 +72,40 @@ def do_first(rule: Rule | None, problem: str | None, day: date) -> dict[str, str
 
 
 @dataclass(frozen=True)
+class Opening:
+    """A warning that has come back: its how many-th opening this is, on which day; its evidence is what was created `since`, `after` the day on which
+    it had ended; `before`: how many records it had until then."""
+
+    no: int
+    on: date
+    since: date
+    after: date
+    before: int
+
+    def told(self) -> dict[str, Any]:
+        """As the column `evidence` keeps it."""
+        return {c: x.isoformat() if isinstance(x, date) else x for c, x in asdict(self).items()}
+
+
+def opening_of(warning: Mapping[str, Any] | None) -> Opening | None:
+    """The opening that a warning (its column `opening`) stands in; None where it has never come back."""
+    told = warning.get("opening") if warning else None
+    if not told or not told["no"]:
+        return None
+    on, since, after = (date.fromisoformat(told[c]) for c in ("on", "since", "after"))
+    return Opening(told["no"], on, since, after, told["before"])
+
+
+@dataclass(frozen=True)
 class Marks:
     """What else is known of a matter: its `copied_text`; the special inspection (title, first_day, last_day) that it came after; how many records are of
-    callers who write against many; where it comes every year, its records of a fortnight now and a year before."""
+    callers who write against many; where it comes every year, its records of a fortnight now and a year before; its `opening`, where it has come back."""
 
     copied: tuple[int, int] | None = None
     drive: Mapping[str, Any] | None = None
     of_claimants: int = 0
     yearly: tuple[int, int] | None = None
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +276,8 @@ def _besides(matter: dict, own: pl.DataFrame, rule: Rule | None, marks: Marks, l
         lines.append(say("warn.also.copied", lang, k=marks.copied[0], n=marks.copied[1]))
     if marks.of_claimants:
         lines.append(say("warn.also.claimants", lang, n=marks.of_claimants))
+    if marks.opening is not None:
+        lines.append(say("warn.also.again", lang, n=marks.opening.before, k=marks.opening.no - 1, after=marks.opening.after, since=marks.opening.since))
     if marks.yearly is not None:
         lines.append(say("warn.also.as_last_year", lang, n=marks.yearly[0], then=marks.yearly[1]))
     return lines

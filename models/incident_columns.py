@@ -11,6 +11,8 @@ from models.incident_corpus import COLUMNS, Corpus
 OTHER_RESPONDENT, OTHER_PLACE, OTHER_PROBLEM = -8.0, -6.0, -0.8
 #: A matter is one respondent's and one problem, however its records are told; another problem of the same respondent is another matter.
 SAME_MATTER, SAME_RESPONDENT_ONLY = 14.0, -5.0
+#: And where the problems are not even of one group (price and food at one chain), the likeness of the words is the respondent's.
+OTHER_GROUP = -10.0
 #: Where records mostly say who it is about, one that does not is alike many by its words; but who calls again is heard again.
 NAMELESS, AGAIN = -8.0, 14.0
 
@@ -41,9 +43,17 @@ def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> Evidence:
         said += np.where(same[name], most * corpus.rarity[name][i], 0) + np.where(both[name] & ~same[name] & ~excused, against, 0)
     # Of a respondent that very many records are about, the words must say more.
     rare = np.minimum(1, 2 * np.minimum(corpus.rarity["respondent"][i], corpus.rarity["respondent"][j]))
-    meant = np.where(one_respondent & same["problem_code"], SAME_MATTER * rare, 0) + np.where(one_respondent & both["problem_code"] & ~same["problem_code"], SAME_RESPONDENT_ONLY, 0)
+    group = np.array([group_of(c) for c in arrays["problem_code"]])
+    apart = np.where((group[i] != "") & (group[j] != "") & (group[i] != group[j]), OTHER_GROUP, SAME_RESPONDENT_ONLY)
+    meant = np.where(one_respondent & same["problem_code"], SAME_MATTER * rare, 0) + np.where(one_respondent & both["problem_code"] & ~same["problem_code"], apart, 0)
     again = np.where(same["caller"], np.where(same["problem_code"] & same["place"], AGAIN, 0), NAMELESS)
     return Evidence(said, meant + corpus.named * np.where(both["respondent"], 0, again))
+
+
+def group_of(problem_code: str) -> str:
+    """The first level of a problem's path: `food` of `food.expired`; empty for what is no path (a found problem) or a source's own category."""
+    group, level, _ = problem_code.partition(".")
+    return group if level and ":" not in group else ""
 
 
 def part_of(one: str, two: str) -> bool:

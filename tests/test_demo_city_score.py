@@ -71,6 +71,17 @@ def test_a_warning_about_nothing_is_a_false_alarm(truth):
     assert "1.4" in " ".join(sheet.sentences("en"))
 
 
+def test_a_warning_that_comes_back_is_an_alarm_of_what_came_back(truth):
+    """Raised about nothing, closed, and back with the records of R1: both are counted, and N2's one warning stays one however often it is opened."""
+    twice = said(("W1", date(2026, 6, 18), "surge", "blue", "z", 6), ("W1", date(2026, 6, 22), "surge", "red", "a", 5),
+                 ("W2", date(2026, 6, 20), "incident", "yellow", "d", 5), ("W2", date(2026, 6, 27), "incident", "yellow", "d", 5))
+    alarms = twice[0].with_columns(pl.Series("opening", [1, 2, 1, 2]))
+    own = twice[1].with_columns(pl.Series("opening", [1] * 6 + [2] * 5 + [1] * 5 + [2] * 5))
+    sheet = score(truth, alarms, own, None, NIGHTS)
+    assert results(sheet)["R1"] == "caught" and results(sheet)["N2"] == "quiet" and sheet.others == 1
+    assert sheet.outcomes[0].raised_on == date(2026, 6, 22)
+
+
 def test_rules_on_single_records_are_counted_apart(truth):
     sheet = score(truth, *said(("W1", date(2026, 6, 22), "sentinel", "red", "s", 1), ("W2", date(2026, 6, 22), "sentinel", "red", "z", 1)), None, NIGHTS)
     assert (sheet.others, sheet.single, sheet.right) == (0, 2, 1)

@@ -11,6 +11,7 @@ from flows.night import earlier_warnings
 from flows.places import places_of
 from flows.running import House
 from flows.warn import tell
+from policy.catalogue import say
 from policy.escalation import first_step, goes_up, rung
 from policy.lifecycle import Given
 from sources.mapping import load_mappings
@@ -109,11 +110,25 @@ def test_the_same_matter_grows_closes_and_comes_back_under_its_id(town):
     town.night(2, a_matter(0, ids, "i1"))                                                       # its signal still speaks, of nothing new
     assert town.only()["status"] == "closed"
     ids += town.come(50, "i1", "e")
-    town.night(50, a_matter(0, ids, "i1"))
+    said = town.night(50, a_matter(0, ids, "i1"))
     row = town.only()
-    assert (row["warning_id"], row["status"], row["n_records"], row["closed_on"], row["closed_at"]) == (warning_id, "reopened", 5, None, None)
-    assert [k for k in town.kinds(warning_id) if k != "escalated"] == ["raised", "updated", "closed", "recurred"]
+    assert (row["warning_id"], row["status"], row["n_records"], row["closed_on"], row["closed_at"]) == (warning_id, "reopened", 1, None, None)
+    # What it had before its end is counted, and no evidence of its return.
+    assert town.house.read("v_warning_records")["record_id"].to_list() == ids[-1:]
+    told = say("warn.also.again", "zh", n=4, k=1, after=DAY + timedelta(2), since=DAY + timedelta(2))
+    assert told in row["summary"]
+    lead = dict(said.metrics.select("metric", "numerator").rows())
+    assert (lead["records_before_warning"], lead["records_after_warning"]) == (1, 0)
+    ids += town.come(51, "i1", "f")
+    town.night(51, a_matter(0, ids, "i1"))
+    row = town.only()
+    assert row["n_records"] == 2 and told in row["summary"]
+    assert [k for k in town.kinds(warning_id) if k != "escalated"] == ["raised", "updated", "closed", "recurred", "updated"]
     assert [m for m, _ in town.messages() if m != "escalated" and m != "overdue"] == ["raised", "level_raised", "reopened"]
+    town.does(warning_id, "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 52)
+    ids += town.come(60, "i1", "g")
+    town.night(60, a_matter(0, ids, "i1"))
+    assert say("warn.also.again", "zh", n=6, k=2, after=DAY + timedelta(53), since=DAY + timedelta(53)) in town.only()["summary"]
 
 
 def test_after_its_watch_a_matter_is_a_new_warning_that_names_the_old(town):

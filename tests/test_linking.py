@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from models.incident_columns import part_of
+from models.incident_columns import OTHER_GROUP, SAME_RESPONDENT_ONLY, column_evidence, part_of
+from models.incident_corpus import Corpus, Nodes, light, texts_of
 from models.incident_titles import incident_titles, spread_records
 from models.incidents import IncidentLinker, incident_title
 
@@ -62,6 +63,38 @@ def test_a_template_about_two_respondents_is_two_matters_and_one_respondent_over
     labels = IncidentLinker().fit_predict(frame(*rows, *background()))
     one, two = groups(labels, (0, 3), (3, 6))
     assert one != two and len(one) == 1 and -1 not in one
+
+
+FOODS = ("面包", "牛奶", "饼干", "酸奶", "火腿肠", "薯片", "蛋糕")
+CHAIN = {"food.expired": "来电人反映，在木汇便利店购买的{food}过期了{n}天，小票都留着，店里没人管",
+         "price.fraud": "来电人反映，在木汇便利店购买的{food}多收了{n}元，小票都留着，店里没人管"}
+
+
+def of_the_chain(problem, n, first=0):
+    return [("木汇便利店的食品", CHAIN[problem].format(food=FOODS[k % 7], n=k + 2), f"{problem}{k}", f"街道{k % 5}", "木汇便利店", problem) for k in range(first, first + n)]
+
+
+def test_another_problem_of_one_chain_is_another_matter_at_once_and_night_by_night():
+    """However alike the words are: they are the chain's, not the matter's."""
+    food, price = of_the_chain("food.expired", 24), of_the_chain("price.fraud", 12)
+    labels = IncidentLinker().fit_predict(frame(*food, *price, *background()))
+    one, two = groups(labels, (0, 24), (24, 36))
+    assert len(one) == len(two) == 1 and one != two and -1 not in one | two
+    linker = IncidentLinker().resume(frame(*food, *price[:3], *background()), labels[[*range(24), *range(24, 27), *range(36, len(labels))]])
+    tonight = linker.partial_fit(frame(*price[3:], *of_the_chain("food.expired", 3, 24), day=2)).labels_
+    assert set(tonight[:9].tolist()) == two and set(tonight[9:].tolist()) == one and "merged" not in linker.lineage_["kind"].to_list()
+
+
+@pytest.mark.parametrize("one, two, apart", [("food.expired", "price.fraud", True), ("price.unmarked", "price.fraud", False),
+                                             ("market_supervision:价格争议", "price.fraud", False), ("p3f2a9c", "price.fraud", False)])
+def test_what_speaks_against_two_problems_of_one_respondent_is_most_where_they_are_of_two_groups(one, two, apart):
+    """A found problem and a source's own category may be of any group."""
+    records = frame(*((None, f"在木汇便利店购买的{food}有问题", f"c{k}", "街道", "木汇便利店", problem) for k, (food, problem) in enumerate(zip(FOODS, (one, two)))), *background(20))
+    texts = texts_of(records)
+    corpus = Corpus.of(Nodes.made_of(light(records), texts), texts)
+    at = [int(np.flatnonzero(corpus.arrays["problem_code"] == problem)[0]) for problem in (one, two)]
+    meant = column_evidence(corpus, np.array(at[:1]), np.array(at[1:])).meant[0]
+    assert meant == (OTHER_GROUP if apart else SAME_RESPONDENT_ONLY) and OTHER_GROUP < SAME_RESPONDENT_ONLY
 
 
 def test_texts_that_say_nothing_link_by_place_and_problem_only():

@@ -13,6 +13,7 @@ import polars as pl
 from flows import runtime
 from flows.demo.city import DEMO_NIGHTS, City
 from flows.demo.desk import morning
+from flows.demo.openings import openings
 from flows.demo.score import Score, score
 from flows.messages import EXIT, BadUsage, tell
 from policy.catalogue import say
@@ -27,11 +28,13 @@ FIRST_DAY, LAST_DAY, YEAR_TWO = date(2025, 1, 1), date(2026, 12, 31), date(2026,
 
 @dataclass(frozen=True)
 class Played:
-    """What the nights left: their rows of v_runs, the warnings raised in them, these warnings' records, the watched series, notices."""
+    """What the nights left: their rows of v_runs, the warnings raised in them, these warnings' records, every opening of a warning and its evidence
+    (`flows.demo.openings`), the watched series, notices."""
 
     runs: pl.DataFrame
     warnings: pl.DataFrame
     records: pl.DataFrame
+    alarms: tuple[pl.DataFrame, pl.DataFrame]
     series: pl.DataFrame
     notices: pl.DataFrame
     why: dict[date, str]
@@ -155,8 +158,10 @@ def _left(days: list[date], why: dict[date, str]) -> Played:
                        "join v_records r using (record_id) order by 1, 2").join(warnings.select("warning_id"), on="warning_id", how="semi")
         runs = read("select * from v_runs where kind = 'nightly' order by run_date, as_of, run_id")
         series = read("select * from v_series order by series_id, date")
+        alarms, evidence = openings(house.warehouse, runs["as_of"].max())  # type: ignore[arg-type]
+        alarms = alarms.filter(pl.col("raised_on").is_between(first, last))
         notices = read("select * from v_notices where raised_on between :a and :b order by raised_on, notice_id", a=first, b=last)
-        return Played(runs, warnings, records, series, notices, why, cards_of(house.warehouse, warnings["warning_id"], runs["as_of"].max()))  # type: ignore[arg-type]
+        return Played(runs, warnings, records, (alarms, evidence), series, notices, why, cards_of(house.warehouse, warnings["warning_id"], runs["as_of"].max()))  # type: ignore[arg-type]
     finally:
         house.warehouse.close()
 
@@ -168,7 +173,7 @@ def _tell(city: City, played: Played, days: list[date], output: Path, lang: str)
 
     ended = played.runs.filter(pl.col("outcome").is_in(["ok", "notices"]))
     expected = float(ended["expected_false_alarms"].fill_null(0.0).sum())
-    sheet = score(city.truth, played.warnings, played.records, played.notices, days, expected)
+    sheet = score(city.truth, *played.alarms, played.notices, days, expected)
     console = _console()
     console.print(_nights_table(played, lang))
     header = {"run_date": days[-1], "as_of": played.runs["as_of"].max(), "expected_false_alarms": expected}

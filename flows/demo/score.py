@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from flows.demo.openings import OPENING
 from flows.demo.truth import Truth
 from policy.catalogue import say
 from policy.taxonomy import taxonomy
@@ -49,7 +50,7 @@ class Row:
 @dataclass(frozen=True)
 class Score:
     """The score sheet. Of the warnings that rest on counts, `minor` are about a small background matter or campaign, `others` about nothing
-    planted. `single` warnings were raised by a rule on one or few records, outside the budget; `right` of them are, in truth, about
+    planted. A warning that comes back is one more. `single` warnings were raised by a rule on one or few records, outside the budget; `right` of them are, in truth, about
     people's safety or a small matter."""
 
     outcomes: tuple[Outcome, ...]
@@ -107,8 +108,9 @@ def score(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame, n
           expected_false_alarms: float | None = None) -> Score:
     """Holds the warnings of some nights against the truth.
 
-    `warnings`: v_warnings (warning_id, raised_on, kind, level, merged_into used); `warning_records`: warning_id, record_id, the record's
-    id in its source after the colon; `expected_false_alarms`: the sum of what the nights printed.
+    `warnings`: v_warnings (warning_id, raised_on, kind, level, merged_into used), or their `openings`, each an alarm; `warning_records`: warning_id,
+    record_id, the record's id in its source after the colon, and `opening` where the warnings have it; `expected_false_alarms`: the sum of what the
+    nights printed.
     """
     days = tuple(sorted(nights))
     about = matters_of(truth, warnings, warning_records)
@@ -125,21 +127,22 @@ def score(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame, n
 
 
 def matters_of(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame) -> pl.DataFrame:
-    """What each warning is about: warning_id, raised_on, kind, level, incident_id (null: nothing planted), n_records, n_of_matter,
-    is_safety (one of its records is, in truth, of a problem where people's safety is at stake)."""
-    own = (warning_records.select("warning_id", pl.col("record_id").str.split_exact(":", 1).struct.field("field_1").alias("source_record_id"))
+    """What each warning is about, or each of its openings where the frames tell them apart: warning_id, opening, raised_on, kind, level, incident_id (null:
+    nothing planted), n_records, n_of_matter, is_safety (one of its records is, in truth, of a problem where people's safety is at stake)."""
+    warnings, warning_records = (frame if "opening" in frame.columns else frame.with_columns(pl.lit(1, pl.Int64).alias("opening")) for frame in (warnings, warning_records))
+    own = (warning_records.select(*OPENING, pl.col("record_id").str.split_exact(":", 1).struct.field("field_1").alias("source_record_id"))
            .unique().join(truth.records.select("source_record_id", "incident_id", "type_code", "second_type"), on="source_record_id", how="left"))
     safety = pl.Series([c for c in taxonomy().codes() if taxonomy().is_safety_critical(c)])
-    sizes = own.group_by("warning_id").agg(pl.len().alias("n_records"), (pl.col("type_code").is_in(safety.implode())
+    sizes = own.group_by(OPENING).agg(pl.len().alias("n_records"), (pl.col("type_code").is_in(safety.implode())
                                            | pl.col("second_type").is_in(safety.implode())).any().alias("is_safety"))
-    most = (own.filter(pl.col("incident_id").is_not_null()).group_by("warning_id", "incident_id").len("n_of_matter")
-            .sort("n_of_matter", "incident_id", descending=[True, False]).unique("warning_id", keep="first", maintain_order=True)
-            .join(sizes, on="warning_id"))
+    most = (own.filter(pl.col("incident_id").is_not_null()).group_by(*OPENING, "incident_id").len("n_of_matter")
+            .sort("n_of_matter", "incident_id", descending=[True, False]).unique(OPENING, keep="first", maintain_order=True)
+            .join(sizes, on=OPENING))
     share = pl.col("n_of_matter") / pl.col("n_records")
     most = most.filter((share >= SHARE) | ((pl.col("n_of_matter") >= SOME) & (share >= SOME_SHARE)))
     live = warnings.filter(pl.col("merged_into").is_null()) if "merged_into" in warnings.columns else warnings
-    return (live.select("warning_id", "raised_on", "kind", "level").join(most.select("warning_id", "incident_id", "n_of_matter"), on="warning_id",
-                                                                         how="left").join(sizes, on="warning_id", how="left").sort("warning_id"))
+    about = live.select(*OPENING, "raised_on", "kind", "level").join(most.select(*OPENING, "incident_id", "n_of_matter"), on=OPENING, how="left")
+    return about.join(sizes, on=OPENING, how="left").sort(OPENING)
 
 
 def _outcome(matter: dict, records: pl.DataFrame, about: pl.DataFrame, days: tuple[date, ...]) -> Outcome:
@@ -154,7 +157,7 @@ def _outcome(matter: dict, records: pl.DataFrame, about: pl.DataFrame, days: tup
         closed = own.filter(pl.col("closed_at").dt.date() > raised)["closed_at"].min()
         handled = own.filter(pl.col("created_at") > closed).height if closed is not None else 0
         lead = (matter["wanted_day"] - raised).days if matter["wanted_day"] else None
-    return Outcome(matter["incident_id"], matter["zh"], matter["en"], matter["is_risk"], matter["wanted_day"], raised, level, found.height, lead,
+    return Outcome(matter["incident_id"], matter["zh"], matter["en"], matter["is_risk"], matter["wanted_day"], raised, level, found["warning_id"].n_unique(), lead,
                    before, after, handled, _result(matter, found, about, raised, days))
 
 
@@ -166,7 +169,7 @@ def _result(matter: dict, found: pl.DataFrame, about: pl.DataFrame, raised: date
             return "caught" if good else "late"
         return "missed" if days[0] <= matter["wanted_day"] <= days[-1] else "too_early"
     if matter["wanted_level"] == "incident":
-        return "quiet" if found.height <= 1 and found.filter(pl.col("kind") != "incident").is_empty() else "fooled"
+        return "quiet" if found["warning_id"].n_unique() <= 1 and found.filter(pl.col("kind") != "incident").is_empty() else "fooled"
     if matter["wanted_level"] in LEVELS:
         return "quiet" if all(_rank(x) <= _rank(matter["wanted_level"]) for x in found["level"].to_list()) else "fooled"
     if not matter["problems"]:
