@@ -32,9 +32,12 @@ OWN_CALLERS, CALLERS_KNOWN = 0.75, 0.8
 LEAST_RECORDS = 3
 #: A respondent's rise is one of inquiries where this share of its records are consultations.
 ASKED = 2 / 3
-#: A slow rise is told from so many times the expected on; its window in days, which the records at hand must cover.
+#: A slow rise is told from so many times the expected on; its window in days.
 SLOW_RATIO = 1.5
-SLOW_DAYS = 84
+SLOW_DAYS = 126
+#: A slow rise that chance brings stays: in a year of nights on worlds where nothing rises, a p-value of p is first undercut 12 to 30 times p for each cell,
+#: not 365 times. So many nights of it are one alarm, and that is what it costs of the budget.
+SLOW_NIGHTS = 14
 
 CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String,
                "observed_day": pl.Int64, "expected_day": pl.Float64, "observed": pl.Float64, "expected": pl.Float64,
@@ -177,7 +180,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     more = [_rising(frame, by, kind, level, threshold, heard) for frame, by, kind, level in (
         (grown, "incident_id", "incident", "incident"), (busy, "respondent_key", "surge", "respondent"))]
     more[1] = _asked_about(more[1], heard, day)
-    more.append(_slowly(slow, threshold, heard, day))
+    more.append(_slowly(slow, SLOW_NIGHTS * threshold, heard, day))
     signals = pl.concat([surges, *more]).select(pl.col(c).cast(t) for c, t in SIGNAL.items()).sort("signal_id")
     members = _members(signals, recent, day)
     few = _few_callers(signals, members, recent, day, threshold, claimants)
@@ -189,7 +192,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
                      _streets(signals, recent, cells, day), campaigns, threshold * n_tests, threshold, _q_values(
                          tested.select("series_id", "p_value"), grown.select(_named("incident", "incident_id"), "p_value"),
                          busy.select(_named("respondent", "respondent_key"), "p_value"),
-                         slow.select(_named("slow", "series_id"), "slow_p")))
+                         slow.select(_named("slow", "series_id"), pl.col("slow_p") / SLOW_NIGHTS)))
 
 
 def _named(signal: str, by: str) -> pl.Expr:
@@ -277,7 +280,8 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
         pl.len().alias("n"), pl.col("caller_key").is_not_null().mean().alias("known"))
     judged = signals.join(per, on="signal_id").filter(pl.col("known") >= CALLERS_KNOWN)
     tail = poisson.sf(judged["own"].to_numpy() - 1.0, judged["expected"].fill_null(0.0).to_numpy())
-    by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > threshold)
+    line = pl.when(pl.col("kind") == "slow_rise").then(SLOW_NIGHTS * threshold).otherwise(threshold)
+    by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > line)
     grown = (pl.col("kind") == "incident") & (pl.col("own") < pl.min_horizontal("n_callers", LEAST_CALLERS))
     return judged.filter(by_count | grown).select("signal_id", "n_callers", "own")
 

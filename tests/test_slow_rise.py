@@ -5,20 +5,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.detect import CELL_RESULT, SLOW_DAYS, find_signals
+from flows.detect import CELL_RESULT, SLOW_DAYS, SLOW_NIGHTS, find_signals
 from models.slow_rise import SlowRise
 
-PROBLEMS, STREETS, DAYS = 30, 12, 460
+PROBLEMS, STREETS, DAYS = 30, 12, 500
 GROUPS = np.stack(np.meshgrid(np.arange(PROBLEMS), np.arange(STREETS), indexing="ij"), -1).reshape(-1, 2)
 DAY = date(2026, 6, 1)
 
 
-def world(seed, growth=0.5):
+def world(seed, growth=0.5, days=DAYS):
     """Problems × streets whose problems grow or fall over the year, each cell with a level that moves."""
     r = np.random.default_rng(seed)
     mean = (r.lognormal(0, 1, PROBLEMS)[:, None] * r.lognormal(0, .5, STREETS)).ravel() * .04
-    trend = np.repeat(np.exp(r.normal(0, growth, PROBLEMS)), STREETS) ** (np.arange(DAYS)[:, None] / 365)
-    level = r.gamma(20, 1 / 20, (DAYS // 28 + 1, PROBLEMS * STREETS)).repeat(28, 0)[:DAYS]
+    trend = np.repeat(np.exp(r.normal(0, growth, PROBLEMS)), STREETS) ** (np.arange(days)[:, None] / 365)
+    level = r.gamma(20, 1 / 20, (days // 28 + 1, PROBLEMS * STREETS)).repeat(28, 0)[:days]
     return r.poisson(mean * trend * level)
 
 
@@ -47,14 +47,16 @@ def test_cells_that_climb_from_one_to_eight_a_month_are_found_and_those_that_fol
     assert np.mean(followed) <= .02
 
 
-def test_a_single_burst_is_not_steady_and_what_lies_before_the_spans_changes_nothing():
+def test_a_burst_is_no_slow_rise_and_what_lies_before_the_spans_changes_nothing():
+    """Sixty records on one day are one week's; they are among what was observed and say nothing of the months."""
     counts = world(3)
+    calm = SlowRise().detect(counts, GROUPS)
     counts[-80, 0] += 60
     told = SlowRise().detect(counts, GROUPS)
-    assert not told.steady[0] and told.p_value[0] < 1e-6
-    longer = np.vstack([np.full((50, counts.shape[1]), 9), counts[-448:]])
+    assert not told.steady[0] and told.p_value[0] > .01 and told.observed[0] == calm.observed[0] + 60
+    longer = np.vstack([np.full((50, counts.shape[1]), 9), counts[-490:]])
     again = SlowRise().detect(longer, GROUPS)
-    np.testing.assert_array_equal(again.p_value, SlowRise().detect(counts[-448:], GROUPS).p_value)
+    np.testing.assert_array_equal(again.p_value, SlowRise().detect(counts[-490:], GROUPS).p_value)
 
 
 def test_too_short_a_history_says_nothing_and_wrong_shapes_are_named():
@@ -80,12 +82,35 @@ def records(n, every, **given):
 
 def test_a_cell_that_rises_slowly_is_a_signal_with_the_records_of_its_quarter():
     slow = cell(slow_p=1e-9, slow_observed=12.0, slow_expected=2.5, steady=True)
-    found = find_signals(slow, records(14, 7), DAY, 2.0, 5000, [])
+    found = find_signals(slow, records(21, 7), DAY, 2.0, 5000, [])
     signal = found.signals.row(0, named=True)
     assert (signal["signal_id"], signal["kind"], signal["window"], signal["observed"]) == ("slow:p@C/S1", "slow_rise", SLOW_DAYS, 12.0)
-    assert found.members.height == 12
+    assert found.members.height == SLOW_DAYS / 7
     assert find_signals(cell(slow_p=1e-9, slow_observed=12.0, slow_expected=2.5, steady=False), records(14, 7), DAY, 2.0, 5000, []).signals.is_empty()
     assert find_signals(slow, records(14, 7, caller_key="one"), DAY, 2.0, 5000, []).signals.is_empty()
+
+
+def test_a_years_nights_bring_no_more_slow_rises_by_chance_than_are_paid_for():
+    """What holds by chance holds for weeks: an alarm a fortnight's nights, over worlds in which nothing rises by itself."""
+    p, raised, paid = .003, 0, 0.0
+    for seed in range(2):
+        counts = world(seed, .2, 364 + 490)
+        last = np.full(len(GROUPS), -999)
+        for night in range(490, len(counts), 3):
+            told = SlowRise().detect(counts[:night], GROUPS)
+            spoke = np.flatnonzero(told.steady & (told.p_value <= p) & (told.observed >= 1.5 * told.expected))
+            raised += int((night - last[spoke] > 60).sum())
+            last[spoke] = night
+            paid += 3 * p * np.isfinite(told.p_value).sum() / SLOW_NIGHTS
+    assert 0.3 * paid < raised < 1.25 * paid
+
+
+def test_a_slow_rise_speaks_at_the_line_of_its_fortnight():
+    line = find_signals(cell(), records(21, 7), DAY, 2.0, 5000, []).threshold * SLOW_NIGHTS
+    for slow_p, speaks in ((.9 * line, 1), (1.1 * line, 0)):
+        slow = cell(slow_p=slow_p, slow_observed=18.0, slow_expected=8.0, steady=True)
+        found = find_signals(slow, records(21, 7), DAY, 2.0, 5000, [])
+        assert found.signals.height == speaks and found.q_values["slow:p@C/S1"] == pytest.approx(min(1, 2 * slow_p / SLOW_NIGHTS))
 
 
 def test_a_respondent_that_is_mostly_asked_about_is_an_inquiry_rise_and_one_that_is_complained_of_a_surge():
