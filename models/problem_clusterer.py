@@ -14,6 +14,9 @@ from models.problem_profiles import Profiles
 from models.problem_succession import Succession, succeed
 from models.problem_texts import TextSpace, read
 
+#: Few texts may be of as many problems as many texts.
+MANY = 60.0
+
 LINEAGE = {"kind": pl.String, "problem": pl.Int64, "other": pl.Int64, "n_records": pl.Int64, "reason": pl.String}
 
 
@@ -25,7 +28,8 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
     random_state : int
         Seed of the clusterings behind the consensus.
     n_problems : int or None
-        About so many problems are looked for, or more where there are more from `previous`; None: the square root of the number of texts.
+        About so many problems are looked for, or more where there are more from `previous`; None: by the number of texts. It says how fine the
+        clusterings behind the consensus are; how many problems there are follows from what is together in most of them.
     min_records : int
         Fewer records of different texts are no new problem.
     max_sample : int
@@ -43,7 +47,7 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
     _decided: Decided = NOTHING_DECIDED
     _asleep: Mapping[int, tuple[TextSpace, Profiles]] = MappingProxyType({})
 
-    def __init__(self, random_state: int | None = 0, n_problems: int | None = None, min_records: int = 8, max_sample: int = 5000):
+    def __init__(self, random_state: int | None = 0, n_problems: int | None = None, min_records: int = 6, max_sample: int = 5000):
         self.random_state = random_state
         self.n_problems = n_problems
         self.min_records = min_records
@@ -139,8 +143,11 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
         if space is None:
             return Succession(before[at])
         x = space.place(texts[at])
+        # What shares no term with any other would be together with all that do not, and founds nothing.
+        said = x.any(axis=1) | (before[at] >= 0)
+        x, at = x[said], at[said]
         # A new problem comes beside those there are.
-        wanted = max(self.n_problems or float(np.sqrt(len(x))), len(np.unique(before[before >= 0])) + 1)
+        wanted = max(self.n_problems or self._expected(len(x)), len(np.unique(before[before >= 0])) + 1)
         near = together(x, wanted, self.random_state)
         change = succeed(near, groups(near, wanted, self.min_records), before[at], self._next, self._decided)
         for gone, into in change.merged.items():
@@ -152,6 +159,10 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
             parted = {s.new for s in self._decided.splits} - set(self.names_)
             self.names_ |= self._name(space, texts[at], self._surely(x, change.number), [*change.parted, *sorted(parted & set(change.number.tolist()))])
         return change
+
+    def _expected(self, n: int) -> float:
+        """About how many problems to look for: as many as there could be of the least size, at most `MANY`, and never fewer than the root of `n`."""
+        return max(float(np.sqrt(n)), min(n / self.min_records, MANY))
 
     def _surely(self, x: np.ndarray, number: np.ndarray) -> np.ndarray:
         """The problem of each text, −1 where it is torn or far from it; of a problem all of whose texts are, they all stay."""

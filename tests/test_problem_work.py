@@ -78,7 +78,7 @@ def test_a_night_follows_what_was_decided_by_its_as_of_and_both_ids_stay(decided
     # The next Monday fits anew, leaves it so, and says none of it again.
     again = a_night(house, NEXT)
     held = again.filter(of[dogs] | of[dance])["problem_id"]
-    assert held.drop_nulls().unique().to_list() == [dance] and held.null_count() <= 0.1 * held.len()
+    assert (held == dance).fill_null(False).mean() >= 0.9 and dogs not in held
     assert set(again.filter(of[bikes])["problem_id"].drop_nulls()) == {new, bikes}
     assert house.read("v_problem_lineage").filter((pl.col("day") == NEXT) & (pl.col("reason") == "decided")).is_empty()
     audit = house.read("decision").sort("known_at").select("decided_by", "reason", "details").rows()
