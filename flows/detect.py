@@ -269,7 +269,7 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
                  claimants: Sequence[str]) -> pl.DataFrame:
     """(signal_id, n_callers, own) of signals whose rise is the work of a few: counted by the callers that are no claimants (`own`), it is no alarm.
 
-    So many callers are judged as Poisson about what was expected, which is never stricter than the cell's own law; an incident by what is asked of any.
+    So many callers are judged as Poisson about what was expected, which is never stricter than the cell's own law; an incident also by what is asked of any.
     """
     # Of an incident, whose records are all its members, those of the window that spoke.
     known = members.join(recent.select("record_id", "caller_key", "local_date"), on="record_id").join(signals.select("signal_id", "window"), on="signal_id").filter(
@@ -281,7 +281,7 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
     judged = signals.join(per, on="signal_id").filter(pl.col("known") >= CALLERS_KNOWN)
     tail = poisson.sf(judged["own"].to_numpy() - 1.0, judged["expected"].fill_null(0.0).to_numpy())
     line = pl.when(pl.col("kind") == "slow_rise").then(SLOW_NIGHTS * threshold).otherwise(threshold)
-    by_count = pl.col("kind").is_in(["surge", "slow_rise", "inquiry_rise"]) & (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > line)
+    by_count = (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > line)
     grown = (pl.col("kind") == "incident") & (pl.col("own") < pl.min_horizontal("n_callers", LEAST_CALLERS))
     return judged.filter(by_count | grown).select("signal_id", "n_callers", "own")
 

@@ -96,7 +96,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
             continue
         held = had.get(warning_id or "", set())
         own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
-        if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, own, held)):
+        if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, matter, own, held)):
             continue
         opening = _opening(old, matter, held, own, day)
         if opening is not None:
@@ -135,8 +135,11 @@ def _worth_writing(matters: pl.DataFrame, of_matter: Mapping[int, str], cap: int
     return matters.join(over.select("matter"), on="matter", how="anti", maintain_order="left"), over.height
 
 
-def _comes_back(old: dict, own: pl.DataFrame, had: set[str]) -> bool:
-    """Whether a matter that had ended has a record that it had not, from after its end."""
+def _comes_back(old: dict, matter: dict, own: pl.DataFrame, had: set[str]) -> bool:
+    """Whether a matter that had ended has a record that it had not, from after its end. That the same months still show a slow rise is no return: what
+    still rises when its watch is over is told anew."""
+    if matter["kind"] == "slow_rise":
+        return False
     new = own.filter(~pl.col("record_id").is_in(list(had)))
     if old["closed_at"] is not None:
         return new.filter(pl.col("created_at") > old["closed_at"]).height > 0

@@ -62,6 +62,17 @@ def test_an_incident_that_only_claimants_let_grow_is_a_campaign_however_many_cal
     assert told(["k0", "k1", "k2"]).signals.is_empty() and told(["k0", "k1", "k2"]).campaigns["incident_id"].to_list() == ["i0"]
 
 
+def test_three_callers_of_their_own_among_many_claimants_are_judged_by_their_number():
+    """Twelve records in a day let an incident grow; the three that are nobody's who writes against many would not."""
+    others = pl.concat([records(8, 5).with_columns(pl.lit(f"i{k}").alias("incident_id"), pl.concat_str(pl.lit(f"o{k}-"), "record_id").alias("record_id"),
+                                                   pl.concat_str(pl.lit(f"o{k}-"), "caller_key").alias("caller_key")) for k in range(1, 40)])
+    burst = pl.concat([written(f"k{i}", 3, 3) for i in range(3)] + [records(3, 0)]).with_columns(pl.lit(None, pl.String).alias("respondent_key"), pl.lit("i0").alias("incident_id"))
+    many = pl.concat([written(f"k{i}", 3, 3) for i in range(3)] + [records(9, 0)]).with_columns(pl.lit(None, pl.String).alias("respondent_key"), pl.lit("i0").alias("incident_id"))
+    told = lambda mine: find_signals(cell(), pl.concat([others, mine]), DAY, 20.0, 50, [], ["k0", "k1", "k2"])
+    assert told(burst).signals.is_empty() and told(burst).campaigns.select("incident_id", "own").rows() == [("i0", 3)]
+    assert told(many).signals["incident_id"].to_list() == ["i0"]
+
+
 def test_counted_by_caller_a_rise_of_reminders_is_judged_against_what_was_expected():
     twice = records(14, 0).with_columns(pl.concat_str(pl.lit("c"), pl.int_range(14) // 2).alias("caller_key"))
     told = lambda expected: kinds(find_signals(cell(p_value=1e-9, observed=14.0, expected=expected, window=1), twice, DAY, 2.0, 5000, []))

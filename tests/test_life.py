@@ -301,3 +301,21 @@ def test_a_slow_rise_is_drawn_by_its_cells_own_series(town):
     row = town.only()
     assert (row["kind"], row["series_id"]) == ("slow_rise", "price.unmarked@通州区/中仓街道")
     assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前一年约0.5件"
+
+
+def test_a_slow_rise_that_was_closed_is_no_news_until_its_watch_is_over(town):
+    """A surge of the same cell is; so is the rise itself if it is still there in the autumn."""
+    told = lambda n, ids, kind: town.night(n, a_matter(0, ids, None, kind=kind, subject="fine", incidents=[], signals=["slow:price.unmarked@通州区/中仓街道"], window=84))
+    ids = town.come(0, None, *"abcde")
+    told(0, ids, "slow_rise")
+    old = town.only()["warning_id"]
+    town.does(old, "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 1)
+    ids += town.come(10, None, "f")
+    told(10, ids, "slow_rise")
+    assert town.only()["status"] == "closed"
+    ids += town.come(20, None, "g")
+    told(20, ids, "surge")
+    assert town.only()["status"] == "reopened"
+    town.does(old, "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 21)
+    told(90, ids + town.come(90, None, "h"), "slow_rise")
+    assert town.house.read("warning").sort("raised_on").select("status", "follows").rows() == [("closed", None), ("new", old)]
