@@ -206,7 +206,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, o
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
     known_remedy = remedy(problem, day)
-    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, marks.copied is not None, known_remedy is not None, marks.yearly is not None), old)
+    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, marks.copied is not None, known_remedy is not None, marks.yearly is not None), old, marks.opening)
     tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
     told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), marks)
@@ -272,9 +272,10 @@ def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None,
     return got
 
 
-def _held(got: Level, old: dict | None) -> Level:
-    """While a warning is open its level only rises: that a rise is over says nothing of whether anybody has seen to it."""
-    if old is None or old["status"] in ENDED or rank(old["level"]) >= rank(got.level):
+def _held(got: Level, old: dict | None, opening: Opening | None) -> Level:
+    """While a warning is open its level only rises: that a rise is over says nothing of whether anybody has seen to it. Nor does it fall where a matter comes
+    straight back: closing it had not ended what speaks."""
+    if old is None or rank(old["level"]) >= rank(got.level) or (old["status"] in ENDED and (opening is None or opening.since >= opening.after)):
         return got
     told = json.loads(old["parameters"]) if isinstance(old["parameters"], str) else old["parameters"] or {}
     return Level(old["level"], told.get("level", got.row))

@@ -303,6 +303,20 @@ def test_a_slow_rise_is_drawn_by_its_cells_own_series(town):
     assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前一年约0.5件"
 
 
+def test_what_comes_straight_back_keeps_its_level_and_what_comes_back_later_is_judged_anew(town):
+    told = lambda n, ids: town.night(n, a_matter(0, ids, "i1", kind="cluster", rule="several_callers", p_value=None, expected=None, window=7))
+    ids = town.come(0, "i1", *"abcdefghijklm")
+    town.night(0, a_matter(0, ids, "i1"))
+    warning_id = town.only()["warning_id"]
+    assert town.only()["level"] == "orange"
+    town.does(warning_id, "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 1)
+    told(3, ids + town.come(3, "i1", "n"))
+    assert (town.only()["status"], town.only()["level"]) == ("reopened", "orange")
+    town.does(warning_id, "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 4)
+    told(40, ids + town.come(40, "i1", "o", "p", "q"))
+    assert (town.only()["status"], town.only()["level"]) == ("reopened", "yellow")
+
+
 def test_a_slow_rise_that_was_closed_is_no_news_until_its_watch_is_over(town):
     """A surge of the same cell is; so is the rise itself if it is still there in the autumn."""
     told = lambda n, ids, kind: town.night(n, a_matter(0, ids, None, kind=kind, subject="fine", incidents=[], signals=["slow:price.unmarked@通州区/中仓街道"], window=84))
