@@ -36,8 +36,8 @@ ASKED = 2 / 3
 SLOW_RATIO = 1.5
 SLOW_DAYS = 126
 #: A slow rise that chance brings stays: in a year of nights on worlds where nothing rises, a p-value of p is first undercut 12 to 30 times p for each cell,
-#: not 365 times. So many nights of it are one alarm, and that is what it costs of the budget.
-SLOW_NIGHTS = 14
+#: not 365 times. So many nights of it are paid as one alarm; half as many as would hold there, for real cells are clumpier.
+SLOW_NIGHTS = 7
 
 CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String,
                "observed_day": pl.Int64, "expected_day": pl.Float64, "observed": pl.Float64, "expected": pl.Float64,

@@ -34,6 +34,8 @@ ROWS = [r for r in load("levels.yaml")["levels"] if r.get("kind") != ["never"]]
     ({"kind": "surge", "n_records": 20, "n_callers": 15, "ratio": 2.0, "n_streets": 3, "q_value": 0.2}, ("yellow", "yellow_growing")),
     ({"kind": "surge", "n_records": 10, "n_callers": 10, "ratio": 1.5, "q_value": 0.2}, ("yellow", "yellow_many")),
     ({"kind": "surge", "n_records": 60, "n_callers": 30, "ratio": 5.0, "q_value": 0.21}, ("blue", "blue_rest")),
+    # What took months is never red.
+    ({"kind": "slow_rise", "safety_critical": True, "n_records": 40, "n_callers": 35, "ratio": 6.0, "q_value": 0.001}, ("orange", "orange_safety")),
     # What one record is enough for is not made milder by any figure of chance.
     ({"kind": "sentinel", "severity": "red", "q_value": 0.9}, ("red", "red_danger")),
 ])
