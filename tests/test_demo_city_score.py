@@ -48,7 +48,8 @@ def test_caught_in_time_late_and_missed(truth):
     sheet = score(truth, *said(("W1", date(2026, 6, 22), "incident", "red", "a", 5)), None, NIGHTS)
     assert results(sheet) == {"R1": "caught", "R2": "missed", "R3": "too_early", "N2": "quiet", "R6": "quiet", "N1": "quiet"}
     r1 = sheet.outcomes[0]
-    assert (r1.before, r1.after, r1.lead_days) == (5, 5, 1)
+    assert (r1.before, r1.after, r1.lead_days, r1.days_from_first) == (5, 5, 1, 4)
+    assert "4 days in the median" in " ".join(sheet.sentences("en"))
     # Its first record closed after the warning is of 23 June at midnight: those of 24–27 June came after it was handled.
     assert r1.after_handled == 4
     late = score(truth, *said(("W1", date(2026, 6, 25), "incident", "red", "a", 5)), None, NIGHTS)

@@ -2,6 +2,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import median
 
 import polars as pl
 
@@ -23,7 +24,7 @@ class Outcome:
 
     `result`: caught, late, missed, too_early (not due in these nights) for a risk; quiet, fooled for a trap. `before`, `after`: its records
     created up to and after the day of its first warning; `after_handled`: created after the first record of it was closed since then;
-    `lead_days`: from the first warning to the day it was wanted (negative: late).
+    `lead_days`: from the first warning to the day it was wanted (negative: late); `days_from_first`: from its first record to that warning.
     """
 
     incident_id: str
@@ -35,6 +36,7 @@ class Outcome:
     level: str | None
     n_warnings: int
     lead_days: int | None
+    days_from_first: int | None
     before: int | None
     after: int | None
     after_handled: int | None
@@ -85,6 +87,7 @@ class Score:
         if raised:
             mean = {k: sum(getattr(o, k) for o in raised) / len(raised) for k in ("before", "after", "lead_days")}
             said.append(say("score.lead", lang, before=f"{mean['before']:.0f}", after=f"{mean['after']:.0f}", days=f"{mean['lead_days']:.1f}"))
+            said.append(say("score.median", lang, days=f"{median(o.days_from_first or 0 for o in raised):g}"))
         expected = "–" if self.expected_false is None else f"{self.expected_false:.1f}"
         return [*said, say("score.others", lang, minor=self.minor, false=self.others, expected=expected),
                 say("score.single", lang, n=self.single, right=self.right)]
@@ -150,15 +153,16 @@ def _outcome(matter: dict, records: pl.DataFrame, about: pl.DataFrame, days: tup
     raised = min(found["raised_on"].to_list(), default=None)
     level = max(found["level"].to_list(), key=_rank, default=None)
     own = records.filter(pl.col("incident_id") == matter["incident_id"])
-    before = after = handled = lead = None
+    before = after = handled = lead = since = None
     if raised is not None and own.height:
         created = own["created_at"].dt.date()
         before, after = int((created <= raised).sum()), int((created > raised).sum())
+        since = (raised - created.min()).days
         closed = own.filter(pl.col("closed_at").dt.date() > raised)["closed_at"].min()
         handled = own.filter(pl.col("created_at") > closed).height if closed is not None else 0
         lead = (matter["wanted_day"] - raised).days if matter["wanted_day"] else None
     return Outcome(matter["incident_id"], matter["zh"], matter["en"], matter["is_risk"], matter["wanted_day"], raised, level, found["warning_id"].n_unique(), lead,
-                   before, after, handled, _result(matter, found, about, raised, days))
+                   since, before, after, handled, _result(matter, found, about, raised, days))
 
 
 def _result(matter: dict, found: pl.DataFrame, about: pl.DataFrame, raised: date | None, days: tuple[date, ...]) -> str:
