@@ -6,6 +6,7 @@ from datetime import date, datetime
 from hashlib import blake2b
 
 import joblib
+import numpy as np
 import polars as pl
 
 from flows.lineage import lineage_write, problem_events
@@ -25,15 +26,17 @@ REFIT_WEEKDAY = 0
 FIT_DAYS = 180
 
 
-def known_problems(records: pl.DataFrame, place: Place, decided: Known) -> pl.DataFrame:
-    """The records with `problem_code` and `problem_name`; null where neither taxonomy (with what people have promoted) nor source has a word for it."""
+def known_problems(records: pl.DataFrame, place: Place, decided: Known, learned: TaxonomyClassifier | None = None) -> pl.DataFrame:
+    """The records with `problem_code` and `problem_name`; null where neither taxonomy (with what people have promoted) nor source has a word for it.
+
+    learned: the taxonomy's learned part (`flows.teaching`), which is asked where the rules say nothing; without one only rules speak."""
     category = pl.coalesce("source_category_2", "source_category_1", "source_category_3")
     by_source = pl.concat_str(pl.col("source_id"), pl.lit(":"), category)
     uses = [s for s, m in place.mappings.items() if m.problems == "taxonomy"]
     out = records.with_columns(pl.lit(None, pl.String).alias("problem_code"))
     told = out.filter(pl.col("source_id").is_in(uses))
     if told.height:
-        codes = [_taxonomy_codes(part, day, decided) for day, part in _by_version(told)]
+        codes = [_taxonomy_codes(part, day, decided, learned) for day, part in _by_version(told)]
         found = pl.concat(codes)
         out = out.drop("problem_code").join(found, on="record_id", how="left", maintain_order="left")
     out = out.with_columns(pl.coalesce("problem_code", by_source).alias("problem_code"))
@@ -53,8 +56,12 @@ def _by_version(records: pl.DataFrame) -> list[tuple[date, pl.DataFrame]]:
     return [(d, part.drop("_version")) for (d,), part in dated.group_by("_version", maintain_order=True)]
 
 
-def _taxonomy_codes(records: pl.DataFrame, day: date, decided: Known) -> pl.DataFrame:
-    codes = TaxonomyClassifier(rules=tuple(decided.rules_on(day))).predict(records.select("title", "content"))
+def _taxonomy_codes(records: pl.DataFrame, day: date, decided: Known, learned: TaxonomyClassifier | None) -> pl.DataFrame:
+    rules = tuple(decided.rules_on(day))
+    codes = (learned.set_params(rules=rules) if learned is not None else TaxonomyClassifier(rules=rules)).predict(records.select("title", "content"))
+    if learned is not None:
+        # A type that the taxonomy of that day does not have is none.
+        codes = np.where(np.isin(codes, [r.code for r in rules]), codes, "")
     return pl.DataFrame({"record_id": records["record_id"], "problem_code": pl.Series(codes.astype(str), dtype=pl.String)}).with_columns(
         pl.when(pl.col("problem_code") == "").then(None).otherwise(pl.col("problem_code")).alias("problem_code"))
 

@@ -91,6 +91,7 @@ def _record(house: Warehouse, what: str, lang: str) -> list[str]:
                  "incident_id", "file_name", "sheet", "row_number"):
         if r[name] is not None:
             lines.append(f"  {name}: {r[name]}")
+    lines += _why(r, lang)
     lines += [say("explain.also", lang, names="、".join(also) if lang == "zh" else ", ".join(also))] if (also := _also(r, lang)) else []
     lines += [f"  {code}: {rules()[code].message(lang)}" for code in r["flags"] or [] if code in rules()]
     for v in house.revisions(pl.Series([what])).iter_rows(named=True):
@@ -111,6 +112,17 @@ def _incident(house: Warehouse, what: str, lang: str) -> list[str]:
     lines += tree(house, "incident", into, lang)
     records = house.read("select record_id, created_at, street, status, content from v_records where incident_id = :i order by created_at, record_id", i=into)
     return lines + [f"  {r['record_id']} {r['created_at']:%Y-%m-%d %H:%M} {r['street'] or ''} {r['status']} {(r['content'] or '')[:80]}" for r in records.iter_rows(named=True)]
+
+
+def _why(r: dict, lang: str) -> list[str]:
+    """By which words the taxonomy told a record, or that no rule did."""
+    if taxonomy().problem(r["problem_code"]) is None:
+        return []
+    said = TaxonomyClassifier(rules=tuple(rules_on(r["local_date"]))).explain(r)
+    if said["code"] != r["problem_code"]:
+        return [say("explain.learned", lang)]
+    words = dict.fromkeys(w for _, _, found in said["matched"] for w in found)
+    return [say("explain.words", lang, words="、".join(words) if lang == "zh" else ", ".join(words))]
 
 
 def _also(r: dict, lang: str) -> list[str]:

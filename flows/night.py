@@ -22,6 +22,7 @@ from flows.warn import EVIDENCE, Told, tell
 from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys, with_told_respondents
 from flows.wording import shown
 from models.incident_titles import incident_titles, spread_records
+from models.problems import TaxonomyClassifier
 from policy.calendar import year_before
 from policy.catalogue import say
 from policy.lifecycle import OPEN
@@ -65,7 +66,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     work = Work()
     decided = Known.of(house.decisions(tonight.as_of))
     with tonight.step("classify"):
-        rows = _carried(_classified(place.with_places(touched), before, place, decided), before) if made is None else _as_made(place.with_places(touched), before, made)
+        rows = _carried(_classified(place.with_places(touched), before, place, decided, tonight.learned), before) if made is None else _as_made(place.with_places(touched), before, made)
         recent, taken_over = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
         work.lake += taken_over
         rows = with_told_respondents(rows, recent)
@@ -107,9 +108,9 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
 MADE = ("problem_code", "problem_name", "problem_id", "incident_id")
 
 
-def made_at_once(place: Place, records: pl.DataFrame, day: date) -> pl.DataFrame:
+def made_at_once(place: Place, records: pl.DataFrame, day: date, learned: TaxonomyClassifier | None = None) -> pl.DataFrame:
     """Codes and ids of records (the columns of `touched`) as a first night would give them, all at once: record_id and `MADE`."""
-    rows = known_problems(place.with_places(records), place, NOTHING_KNOWN).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
+    rows = known_problems(place.with_places(records), place, NOTHING_KNOWN, learned).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])
     rows = with_told_respondents(rows, rows.clear())
     left = rows.filter(pl.col("problem_code").is_null())
     rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, datetime(day.year, day.month, day.day, tzinfo=UTC), "", NOTHING_KNOWN).records)
@@ -150,14 +151,14 @@ def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Wi
 _TELLS = ("title", "content", "source_category_1", "source_category_2", "source_category_3")
 
 
-def _classified(rows: pl.DataFrame, before: pl.DataFrame, place: Place, decided: Known) -> pl.DataFrame:
+def _classified(rows: pl.DataFrame, before: pl.DataFrame, place: Place, decided: Known, learned: TaxonomyClassifier | None) -> pl.DataFrame:
     """The records with problem_code and problem_name, in their order; only those whose words changed are read."""
     was = before.filter(pl.col("worked_revision").is_not_null() & pl.col("problem_code").is_not_null()
                         & ~pl.col("problem_code").str.starts_with("found:"))
     same = rows.select("record_id", *_TELLS).join(was.select("record_id", "problem_code", "problem_name", *_TELLS), on=["record_id", *_TELLS], how="inner",
                                                   nulls_equal=True).select("record_id", "problem_code", "problem_name")
     kept = rows.join(same, on="record_id", how="inner", maintain_order="left")
-    read = known_problems(rows.join(same, on="record_id", how="anti", maintain_order="left"), place, decided)
+    read = known_problems(rows.join(same, on="record_id", how="anti", maintain_order="left"), place, decided, learned)
     return pl.concat([kept, read.select(kept.columns)]).sort("record_id")
 
 

@@ -23,6 +23,7 @@ from expectations.profile import known_categories, pool  # noqa: E402
 from expectations.suites import validate  # noqa: E402
 from flows.dates import end_of, now, yesterday  # noqa: E402
 from flows.intake import Delivery, Intake, take_in  # noqa: E402
+from flows.learned import taught  # noqa: E402
 from flows.messages import BadUsage  # noqa: E402
 from flows.night import Work, notice_frame, work_place  # noqa: E402
 from flows.places import place_key, places_of  # noqa: E402
@@ -171,7 +172,7 @@ def work(run: Run, settled: list[Settled], quiet: list[str]) -> list[Work]:
             new = pl.concat(frames) if frames else pl.DataFrame()
             touched, before = touched_records(house, new, run.as_of, place.sources, unworked=True)
         silent = [s for s in quiet if s in place.sources]
-        tonight = Tonight(run.day, run.as_of, run.run_id, run.house.settings, silent, run.step, house.night_no())
+        tonight = Tonight(run.day, run.as_of, run.run_id, run.house.settings, silent, run.step, house.night_no(), taught(house, place.key, run.as_of))
         out.append(work_place(place, touched, before, house, tonight, rules_only=all(s in silent for s in _speaking(run, place.sources))))
     return out
 

@@ -95,6 +95,19 @@ def promote(problem: str, /, *, to: str, words: Words, name: str | None = None, 
 
 
 @problems.command
+def learn(*, dry_run: Annotated[bool, Parameter(name="--dry-run", negative="")] = False, lang: Lang = None) -> int:
+    """Teaches the taxonomy's learned part from what rules and staff decided, prints how well each type was learnt, and has the nights from now on ask it
+    where the rules say nothing. Never taught, only rules speak.
+
+    Parameters
+    ----------
+    dry_run: Only the report.
+    """
+    from flows.teaching import show_learn
+    return show_learn(_settings(lang), dry_run)
+
+
+@problems.command
 def returns(problem: str, /, *, days: int = 365, date: Annotated[Date | None, Parameter(name="--date", help="The last day; that of the last night by default.")] = None,
             format: Format = "table", lang: Lang = None) -> int:
     """How often a problem comes, where, from whom, and how it comes back after it was closed: cured and not cured by days, callers who return.

@@ -10,6 +10,7 @@ from expectations.profile import known_categories, pool
 from flows.classify import STATE
 from flows.dates import now
 from flows.intake import Delivery, take_in
+from flows.learned import MODEL
 from flows.messages import tell
 from flows.nightly import COPY_DAYS
 from flows.running import House
@@ -48,10 +49,10 @@ def repair(house: House) -> int:
             elif dataset == "counts":
                 rows = _counts(house, source, month, sound.filter(pl.col("month") == month)["path"].to_list())
                 _put(house, part, rows, "doctor.repair.counts")
-            elif dataset == STATE or dataset.startswith(LINK_TEXTS):
+            elif dataset in (STATE, MODEL) or dataset.startswith(LINK_TEXTS):
                 take_place(warehouse, _run_id(), part, [])
                 for path in part["path"]:
-                    tell(say("doctor.repair.state" if dataset == STATE else "doctor.repair.texts", lang, path=path))
+                    tell(say("doctor.repair.state" if dataset in (STATE, MODEL) else "doctor.repair.texts", lang, path=path))
             else:
                 left += _lost(house, part, int(part["n_rows"].sum()))
         return int(bool(left))

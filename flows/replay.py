@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flows.classify import STATE
 from flows.dates import end_of, now
+from flows.learned import taught
 from flows.night import made_at_once, window_start, work_place
 from flows.places import Place
 from flows.running import House, timed
@@ -80,7 +81,7 @@ class Replay:
         with self.step("begin"):
             last = self._ends(self.stretch.days[-1])
             records = pl.concat(known_now(self.house.warehouse, self.place.sources, None, [last]))
-            return made_at_once(self.place, records.with_columns(pl.col("known_at").alias("first_known_at")).sort("record_id"), self.stretch.days[-1])
+            return made_at_once(self.place, records.with_columns(pl.col("known_at").alias("first_known_at")).sort("record_id"), self.stretch.days[-1], taught(self.house.warehouse, self.place.key, None))
 
     def _ends(self, day: date) -> datetime:
         return end_of(day, self.place.first.time_zone, self.place.first.day_starts_at)
@@ -111,7 +112,7 @@ class Replay:
                     work_upon(aside, live, last, moments[n])
                 quiet = ran[days[n]].quiet if days[n] in ran else ()
                 yield Tonight(days[n], moments[n], f"{self.stretch.run_id}/{place.key}/{days[n]}", self.house.settings, quiet, self.step,
-                              aside.night_no()), revisions
+                              aside.night_no(), taught(live, place.key, moments[n])), revisions
 
     def _one_night(self, aside: Warehouse, tonight: Tonight, revisions: pl.DataFrame, made: pl.DataFrame | None) -> None:
         with self.step("known"):

@@ -31,6 +31,8 @@ class LinearTextModel:
 
     Features: TF-IDF of characters 1–3 and of words over title, title and content (first 600 characters), and of characters
     1–3 of the title alone. Rare classes weigh more, by the square root of their rarity.
+
+    Attributes: `classes_`; `unseen_`, the probabilities `(n_texts, n_classes)` of the texts learnt from, each by folds that have not seen it.
     """
 
     def fit(self, texts: pl.DataFrame, codes: np.ndarray) -> "LinearTextModel":
@@ -50,6 +52,7 @@ class LinearTextModel:
         solve = _dual if len(y) <= _DUAL_MAX else _primal
         self.coef_, unseen = solve(features, targets, weights, text_of)
         self._mix, self._shift = _calibrated(unseen, y)
+        self.unseen_ = softmax(unseen @ self._mix + self._shift, axis=1)
         return self
 
     def predict_proba(self, texts: pl.DataFrame) -> np.ndarray:
