@@ -102,6 +102,8 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         if opening is not None:
             own = own.filter(pl.col("local_date") >= opening.since)
             ids = set(own["record_id"].to_list())
+            if not ids:
+                continue  # What it came back with is gone from its source.
         rule = rule_of(matter["rule"], day)
         speaks = speaking(matter, own, rule)
         drive = inspected_before(matter["signals"], drives) if drives is not None else None
@@ -158,7 +160,7 @@ def _opening(old: dict | None, matter: dict, had: set[str], own: pl.DataFrame, d
     return Opening((told.no if told else 1) + 1, day, since, ended, (told.before if told else 0) + len(had) - stays)
 
 
-#: Of several of tonight's matters that belong to one warning, the one that says most about the cause speaks for it.
+#: Of several of tonight's matters that belong to one warning, the one that says most about the cause speaks for it, a slow rise last.
 _SPEAKS = {"incident": 0, "respondent": 1, "coarse": 2, "fine": 3, "record": 4}
 
 
@@ -166,7 +168,7 @@ def _one_a_warning(drafts: list[tuple[dict, str | None, set[str]]]) -> list[tupl
     """Tonight's matters that have the same warning are one matter: its records, signals, problems and incidents are those of all."""
     out: list[tuple[dict, str | None, set[str]]] = [d for d in drafts if d[1] is None]
     for warning_id in dict.fromkeys(d[1] for d in drafts if d[1] is not None):
-        mine = sorted((d for d in drafts if d[1] == warning_id), key=lambda d: (_SPEAKS[d[0]["subject"]], -len(d[2]), d[0]["matter"]))
+        mine = sorted((d for d in drafts if d[1] == warning_id), key=lambda d: (d[0]["kind"] == "slow_rise", _SPEAKS[d[0]["subject"]], -len(d[2]), d[0]["matter"]))
         lead = dict(mine[0][0])
         for column in ("signals", "problems", "incidents", "streets"):
             lead[column] = list(dict.fromkeys(x for d in mine for x in d[0][column] or [] if x))

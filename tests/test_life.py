@@ -303,6 +303,30 @@ def test_a_slow_rise_is_drawn_by_its_cells_own_series(town):
     assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前一年约0.5件"
 
 
+def test_a_surge_speaks_for_its_warning_beside_a_slow_rise_of_more_records(town):
+    same = {"subject": "fine", "incidents": [], "window": 84}
+    told = lambda n, slow, fast: town.night(n, a_matter(0, slow, None, kind="slow_rise", signals=["slow:a"], **same), *(
+        [a_matter(1, fast, None, kind="surge", signals=["a"], **same)] if fast else []))
+    ids = town.come(0, None, *"abcde")
+    told(0, ids, [])
+    town.does(town.only()["warning_id"], "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 1)
+    new = town.come(10, None, "f", "g", "h")
+    told(10, ids + new, new)
+    assert (town.only()["status"], town.only()["kind"]) == ("reopened", "surge")
+
+
+def test_where_all_that_came_back_is_gone_from_its_source_the_warning_stays_as_it_was(town):
+    ids = town.come(0, "i1", *"abc")
+    town.night(0, a_matter(0, ids, "i1"))
+    town.does(town.only()["warning_id"], "close", Given(verdict="confirmed", measures="已整改", unit="ST-001"), 1)
+    new = town.come(30, "i1", "d")
+    town.night(30, a_matter(0, ids + new, "i1"))
+    was = town.only()
+    del town.rows["d"]
+    town.night(31, a_matter(0, ids, "i1"))
+    assert was["status"] == "reopened" and {c: town.only()[c] for c in ("n_records", "title", "level")} == {c: was[c] for c in ("n_records", "title", "level")}
+
+
 def test_what_comes_straight_back_keeps_its_level_and_what_comes_back_later_is_judged_anew(town):
     told = lambda n, ids: town.night(n, a_matter(0, ids, "i1", kind="cluster", rule="several_callers", p_value=None, expected=None, window=7))
     ids = town.come(0, "i1", *"abcdefghijklm")
