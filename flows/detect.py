@@ -26,8 +26,8 @@ OPEN_DAYS = 60
 #: An incident or respondent is a signal only from so many distinct callers on.
 LEAST_CALLERS = 3
 #: A rise is the work of a few where no more than this share of its records have callers of their own, and as many records as callers would be no alarm; it
-#: takes that most of the callers are known.
-OWN_CALLERS, CALLERS_KNOWN = 0.75, 0.8
+#: takes that most of the callers are known, or that half of the records are known to be claimants'.
+OWN_CALLERS, CALLERS_KNOWN, CLAIMED = 0.75, 0.8, 0.5
 #: Alarms need at least this many records in the window, whatever the p-value.
 LEAST_RECORDS = 3
 #: A respondent's rise is one of inquiries where this share of its records are consultations.
@@ -275,10 +275,11 @@ def _few_callers(signals: pl.DataFrame, members: pl.DataFrame, recent: pl.DataFr
     known = members.join(recent.select("record_id", "caller_key", "local_date"), on="record_id").join(signals.select("signal_id", "window"), on="signal_id").filter(
         pl.col("local_date") > pl.lit(day) - pl.duration(days="window"))
     who = pl.coalesce("caller_key", "record_id")
+    theirs = pl.col("caller_key").is_in(list(claimants)).fill_null(False)
     per = known.group_by("signal_id").agg(
-        who.n_unique().alias("n_callers"), who.filter(~pl.col("caller_key").is_in(list(claimants)).fill_null(False)).n_unique().alias("own"),
-        pl.len().alias("n"), pl.col("caller_key").is_not_null().mean().alias("known"))
-    judged = signals.join(per, on="signal_id").filter(pl.col("known") >= CALLERS_KNOWN)
+        who.n_unique().alias("n_callers"), who.filter(~theirs).n_unique().alias("own"), pl.len().alias("n"),
+        pl.col("caller_key").is_not_null().mean().alias("known"), theirs.mean().alias("claimed"))
+    judged = signals.join(per, on="signal_id").filter((pl.col("known") >= CALLERS_KNOWN) | (pl.col("claimed") >= CLAIMED))
     tail = poisson.sf(judged["own"].to_numpy() - 1.0, judged["expected"].fill_null(0.0).to_numpy())
     line = pl.when(pl.col("kind") == "slow_rise").then(SLOW_NIGHTS * threshold).otherwise(threshold)
     by_count = (pl.col("own") <= OWN_CALLERS * pl.col("n")) & (pl.Series("tail", tail) > line)

@@ -51,6 +51,15 @@ def test_a_rise_of_claimants_is_a_campaign_and_the_same_rise_of_as_many_callers_
     assert kinds(find_signals(cell(p_value=1e-9, observed=20.0, expected=.4, window=1), some, DAY, 2.0, 5000, [], ["k0", "k1", "k2"])) == (["surge"], [])
 
 
+def test_records_of_unknown_callers_are_callers_of_their_own_beside_claimants():
+    """Two of nine: so few would be no alarm. Where nobody is known to write against many, unknown callers say nothing against a rise."""
+    three = pl.concat([written("k0", 3, 3), written("k1", 2, 2), written("k2", 2, 2)]).with_columns(pl.lit(None, pl.String).alias("respondent_key"))
+    nine = pl.concat([three, records(2, 0).with_columns(pl.lit(None, pl.String).alias("caller_key"), pl.concat_str(pl.lit("x-"), "record_id").alias("record_id"))])
+    loud = cell(p_value=1e-9, observed=9.0, expected=.5, window=1)
+    assert kinds(find_signals(loud, nine, DAY, 2.0, 5000, [], ["k0", "k1", "k2"])) == ([], [("surge", 5)])
+    assert kinds(find_signals(loud, nine, DAY, 2.0, 5000, [])) == (["surge"], [])
+
+
 def test_an_incident_that_only_claimants_let_grow_is_a_campaign_however_many_called_before():
     others = pl.concat([records(8, 5).with_columns(pl.lit(f"i{k}").alias("incident_id"), pl.concat_str(pl.lit(f"o{k}-"), "record_id").alias("record_id"),
                                                    pl.concat_str(pl.lit(f"o{k}-"), "caller_key").alias("caller_key")) for k in range(1, 20)])
