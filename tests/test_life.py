@@ -303,6 +303,20 @@ def test_a_slow_rise_is_drawn_by_its_cells_own_series(town):
     assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前一年约0.5件"
 
 
+def test_where_a_rise_has_found_its_cause_its_warning_tells_of_it_though_it_had_few_of_the_records(town):
+    """The place's rise was told first; tonight the same cell speaks, and an incident explains it. Of a cell that does not speak the incident is another matter."""
+    told = {"subject": "coarse", "kind": "surge", "fine_place": None, "incidents": [], "streets": []}
+    ids = town.come(0, None, *"abcdefgh")
+    town.night(0, a_matter(0, ids, None, signals=["price.unmarked@通州区"], **told))
+    was = town.only()["warning_id"]
+    new = town.come(1, "i1", *"klmnop")
+    town.night(1, a_matter(0, new, "i1", signals=["incident:i1", "price.unmarked@通州区"]))
+    assert (town.only()["warning_id"], town.only()["kind"], town.only()["n_records"]) == (was, "incident", 14)
+    other = town.come(2, "i2", *"qrstu")
+    town.night(2, a_matter(0, other, "i2", signals=["incident:i2", "price.unmarked@通州区/玉桥街道"]))
+    assert town.house.read("warning").height == 2
+
+
 def test_a_surge_speaks_for_its_warning_beside_a_slow_rise_of_more_records(town):
     same = {"subject": "fine", "incidents": [], "window": 84}
     told = lambda n, slow, fast: town.night(n, a_matter(0, slow, None, kind="slow_rise", signals=["slow:a"], **same), *(

@@ -33,7 +33,7 @@ def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.D
     """
     alive = warnings.filter(~pl.col("status").is_in(["merged"]) & (
         pl.col("closed_on").is_null() | (pl.col("closed_on") >= day - timedelta(days=watch_days))))
-    pairs = pl.concat([_by_records(matter_records, alive, warning_records), _by_incident(matters, alive), _by_cell(matters, alive, day)])
+    pairs = pl.concat([_by_records(matter_records, alive, warning_records), _by_incident(matters, alive), _by_cell(matters, alive, day), _by_series(matters, alive)])
     pairs = _related(pairs.unique(), matters, alive)
     split = _split(pairs, matters, matter_records, alive)
     pairs = pairs.join(split, on=["matter", "warning_id"], how="anti")
@@ -89,6 +89,15 @@ def _by_incident(matters: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:
     theirs = alive.filter(pl.col("subject").is_in(["incident", "respondent", "record"])).select("warning_id", "incidents").explode(
         "incidents").drop_nulls()
     return mine.join(theirs, on="incidents").select(_PAIR.keys()).unique()
+
+
+def _by_series(matters: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:
+    """An open warning of a cell whose rise has found its cause: tonight the cell speaks, and an incident or a respondent explains it."""
+    if "series_id" not in alive.columns or "signals" not in matters.columns:
+        return pl.DataFrame(schema=_PAIR)
+    mine = matters.filter(pl.col("subject").is_in(["incident", "respondent"])).select("matter", "problem_code", pl.col("signals").alias("series_id")).explode("series_id")
+    theirs = alive.filter(pl.col("subject").is_in(["fine", "coarse"]) & ~pl.col("status").is_in(ENDED)).select("warning_id", "series_id", "problem_code").drop_nulls("series_id")
+    return mine.join(theirs, on=["series_id", "problem_code"]).select(_PAIR.keys()).unique()
 
 
 def _by_cell(matters: pl.DataFrame, alive: pl.DataFrame, day: date) -> pl.DataFrame:
