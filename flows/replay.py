@@ -112,7 +112,7 @@ class Replay:
                     work_upon(aside, live, last, moments[n])
                 quiet = ran[days[n]].quiet if days[n] in ran else ()
                 yield Tonight(days[n], moments[n], f"{self.stretch.run_id}/{place.key}/{days[n]}", self.house.settings, quiet, self.step,
-                              aside.night_no(), taught(live, place.key, moments[n])), revisions
+                              aside.night_no(), taught(live, place.key, moments[n]) if known == "then" else None), revisions
 
     def _one_night(self, aside: Warehouse, tonight: Tonight, revisions: pl.DataFrame, made: pl.DataFrame | None) -> None:
         with self.step("known"):

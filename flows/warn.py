@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from flows.by_rule import inspected_before
+from flows.opening import Opening, opening_of
 from flows.places import Place
-from flows.wording import Marks, Opening, Rule, Speaking, copied_text, opening_of, problem_name, rule_of, said, says_little, speaking, told_streets
+from flows.wording import Marks, Rule, Speaking, copied_text, problem_name, rule_of, said, says_little, speaking, told_streets
 from models.typical import typical
 from policy import taxonomy
 from policy.alerts import at_once

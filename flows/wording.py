@@ -1,11 +1,12 @@
 """What a warning says of its matter: title, summary, whose it is. Figures and the records' own words, no sentence that isn't in the catalogue."""
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from flows.opening import Opening
 from models.incident_titles import tidy_title
 from models.incidents import incident_title
 from policy import taxonomy
@@ -69,31 +70,6 @@ def do_first(rule: Rule | None, problem: str | None, day: date) -> dict[str, str
     if rule is None or isinstance(rule, SeveralCallers):
         return {lang: first_action(problem, day, lang) for lang in LANGUAGES}
     return {lang: rule.advice(lang) for lang in LANGUAGES}
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A warning that has come back: its how many-th opening this is, on which day; its evidence is what was created `since`, `after` the day on which
-    it had ended; `before`: how many records it had until then."""
-
-    no: int
-    on: date
-    since: date
-    after: date
-    before: int
-
-    def told(self) -> dict[str, Any]:
-        """As the column `evidence` keeps it."""
-        return {c: x.isoformat() if isinstance(x, date) else x for c, x in asdict(self).items()}
-
-
-def opening_of(warning: Mapping[str, Any] | None) -> Opening | None:
-    """The opening that a warning (its column `opening`) stands in; None where it has never come back."""
-    told = warning.get("opening") if warning else None
-    if not told or not told["no"]:
-        return None
-    on, since, after = (date.fromisoformat(told[c]) for c in ("on", "since", "after"))
-    return Opening(told["no"], on, since, after, told["before"])
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def column_evidence(corpus: Corpus, i: np.ndarray, j: np.ndarray) -> Evidence:
         said += np.where(same[name], most * corpus.rarity[name][i], 0) + np.where(both[name] & ~same[name] & ~excused, against, 0)
     # Of a respondent that very many records are about, the words must say more.
     rare = np.minimum(1, 2 * np.minimum(corpus.rarity["respondent"][i], corpus.rarity["respondent"][j]))
-    group = np.array([group_of(c) for c in arrays["problem_code"]])
+    codes, of = np.unique(arrays["problem_code"].astype(str), return_inverse=True)
+    group = np.array([group_of(c) for c in codes], dtype=str)[of]
     apart = np.where((group[i] != "") & (group[j] != "") & (group[i] != group[j]), OTHER_GROUP, SAME_RESPONDENT_ONLY)
     meant = np.where(one_respondent & same["problem_code"], SAME_MATTER * rare, 0) + np.where(one_respondent & both["problem_code"] & ~same["problem_code"], apart, 0)
     again = np.where(same["caller"], np.where(same["problem_code"] & same["place"], AGAIN, 0), NAMELESS)

@@ -3,8 +3,7 @@
 The records of a series in the last `window` days, given those in the `reference` before, follow a beta-binomial distribution (the conditional test of two
 rates of Przyborowski & Wilenski 1940, with a dispersion). How the rates should compare is told by the series' relatives: the others of its problem, of its
 place, so that a season, a growing city or a new channel is no rise. A week counts for no more than a week of its kind plausibly has: a campaign of copied
-text or a shop with twenty customers is another kind of news, and without them a rise of a few a month shows (the demo city's cells: at the same p a half to
-a quarter of the alarms about nothing, and the planted rises found).
+text or a shop with twenty customers is another kind of news (the demo city's cells: a quarter to a half of the alarms about nothing at the same p).
 """
 from dataclasses import dataclass
 

@@ -202,7 +202,7 @@ def test_incidents_that_a_warning_holds_together_do_not_part_because_they_speak_
     records = pl.DataFrame([(0, "a"), (1, "x")], schema={"matter": pl.Int32, "record_id": pl.String}, orient="row")
     warning = pl.DataFrame([{"warning_id": "w", "raised_on": DAY, "updated_on": DAY, "status": "new", "subject": "incident", "problem_code": "p", "incidents": ["i1", "i2"]}],
                            schema={"warning_id": pl.String, "raised_on": pl.Date, "updated_on": pl.Date, "status": pl.String, "subject": pl.String, "problem_code": pl.String,
-                                   "fine_place": pl.String, "coarse_place": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "closed_on": pl.Date})
+                                   "fine_place": pl.String, "coarse_place": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "series_id": pl.String, "closed_on": pl.Date})
     found = identify(matters, records, warning, pl.DataFrame([("w", "a"), ("w", "x")], schema={"warning_id": pl.String, "record_id": pl.String}, orient="row"), DAY)
     assert found.split.is_empty() and found.known["warning_id"].to_list() == ["w", "w"]
 

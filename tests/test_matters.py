@@ -109,7 +109,7 @@ def test_signals_that_share_nothing_stay_apart():
 
 
 WARNING = {"warning_id": pl.String, "raised_on": pl.Date, "updated_on": pl.Date, "status": pl.String, "subject": pl.String, "problem_code": pl.String,
-           "fine_place": pl.String, "coarse_place": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "closed_on": pl.Date}
+           "fine_place": pl.String, "coarse_place": pl.String, "respondent_key": pl.String, "incidents": pl.List(pl.String), "series_id": pl.String, "closed_on": pl.Date}
 
 
 def warnings(*given):

@@ -28,7 +28,7 @@ def identify(matters: pl.DataFrame, matter_records: pl.DataFrame, warnings: pl.D
     """Matches tonight's matters with earlier warnings.
 
     matters: `transforms.matters.MATTER`. matter_records: (matter, record_id). warnings: warning_id, raised_on, updated_on, status,
-    subject, problem_code, fine_place, coarse_place, respondent_key, incidents (list), closed_on. warning_records: (warning_id,
+    subject, problem_code, fine_place, coarse_place, respondent_key, incidents (list), series_id, closed_on. warning_records: (warning_id,
     record_id). A closed or expired warning within `watch_days` counts: it will be opened again.
     """
     alive = warnings.filter(~pl.col("status").is_in(["merged"]) & (
@@ -94,8 +94,6 @@ def _by_incident(matters: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:
 def _by_series(matters: pl.DataFrame, alive: pl.DataFrame) -> pl.DataFrame:
     """An open warning of a cell whose rise has found its cause: tonight the cell speaks, and an incident explains it (a respondent that is complained of
     every day does not: what the cell told of may have been another's)."""
-    if "series_id" not in alive.columns or "signals" not in matters.columns:
-        return pl.DataFrame(schema=_PAIR)
     mine = matters.filter(pl.col("subject") == "incident").select("matter", "problem_code", pl.col("signals").alias("series_id")).explode("series_id")
     theirs = alive.filter(pl.col("subject").is_in(["fine", "coarse"]) & ~pl.col("status").is_in(ENDED)).select("warning_id", "series_id", "problem_code").drop_nulls("series_id")
     return mine.join(theirs, on=["series_id", "problem_code"]).select(_PAIR.keys()).unique()

@@ -3,6 +3,7 @@ from datetime import datetime
 
 import polars as pl
 
+from policy.levels import LEVELS
 from warehouse.store import Warehouse
 
 #: One opening of one warning.
@@ -19,7 +20,7 @@ def openings(house: Warehouse, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFr
                        about.str.json_path_match("$.opening.no").cast(pl.Int64).fill_null(1).alias("opening"),
                        about.str.json_path_match("$.opening.on").str.to_date().fill_null(pl.col("raised_on")).alias("raised_on")).collect()
     rows = rows.sort("known_at", "night_no").with_columns(pl.col("merged_into").last().over("warning_id"))
-    levels = pl.Enum(["blue", "yellow", "orange", "red"])
+    levels = pl.Enum(LEVELS[::-1])
     alarms = rows.group_by(OPENING, maintain_order=True).agg(pl.col("raised_on", "kind", "merged_into").last(), pl.col("level").cast(levels).max().cast(pl.String))
     night = ["warning_id", "known_at", "night_no"]
     nights = behind.select(night).unique().collect().join(rows.select(*night, "opening"), on=night).sort("known_at", "night_no")
