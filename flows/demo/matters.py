@@ -161,16 +161,16 @@ def _festival_prices(g: Ground, rng, year: int, n: int) -> Matter:
 
 
 def _rising_street(g: Ground, rng) -> Matter:
-    """R8: a small street where expired food rises from three to nine a month over nine months."""
+    """R8: a small street whose complaints of kitchens rise from three to nine a month over nine months, the one a month that it has anyhow among them."""
     first, street = date(2026, 1, 5), g.lex.street("永乐店镇")
-    monthly = np.rint(np.linspace(3, 9, 9)).astype(int)
+    monthly = np.rint(np.linspace(3, 9, 9)).astype(int) - 1
     day = np.concatenate([m * 30 + rng.integers(0, 30, k) for m, k in enumerate(monthly)])
     n = len(day)
-    streets = np.full(n, street)
-    return Matter("R8", "小乡镇过期食品逐月增多（永乐店）", "Expired food slowly rising in a small township (Yongledian)", first,
-                  first + timedelta(days=270), True, "moderate", "yellow", date(2026, 9, 30), "ST-117", ("永乐店镇",), ("food.expired",),
-                  drafts(moments(rng, day_number(first) + day, ALL_DAY), street=streets, problem=_problems(g, np.full(n, "food.expired")),
-                         respondent=g.respondent_for(_problems(g, np.full(n, "food.expired")), streets, streets, rng),
+    streets, problem = np.full(n, street), _problems(g, np.full(n, "food.catering_hygiene"))
+    return Matter("R8", "小乡镇餐饮卫生投诉逐月增多（永乐店）", "Complaints of kitchens slowly rising in a small township (Yongledian)", first,
+                  first + timedelta(days=270), True, "moderate", "yellow", date(2026, 9, 30), "ST-117", ("永乐店镇",), ("food.catering_hygiene",),
+                  drafts(moments(rng, day_number(first) + day, ALL_DAY), street=streets, problem=problem,
+                         respondent=g.respondent_for(problem, streets, streets, rng),
                          estate=g.estate_in(streets, rng.random(n)), building=rng.integers(1, 18, n),
                          caller=_callers(rng, n, n - 2, 80), incident="R8"))
 
