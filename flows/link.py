@@ -153,7 +153,7 @@ def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[Shelf
     alive[place["_kept"].to_numpy()] = True
     missing[place["_at"].to_numpy()] = False
     shelf, begin = Shelf(), 0
-    for batch in kept.select(list(STORED)).collect_batches(maintain_order=True):
+    for batch in kept.select(list(STORED)).collect_batches(chunk_size=AT_ONCE, maintain_order=True):
         shelf.put_away(Texts.of_frame(batch.filter(pl.Series(alive[begin:begin + batch.height]))))
         begin += batch.height
     at = np.concatenate([place["_at"].to_numpy(), np.flatnonzero(missing)])

@@ -19,6 +19,8 @@ LEFT_OUT = {"D": 7, "W": 3}        # rows before an anchor that it does not lear
 HISTORY = {"D": 1826, "W": 520}    # rows a fit looks back over
 SHORTEST = {"D": 56, "W": 26}      # rows since the first records, below which nothing is said
 WINDOWS = {"D": (1, 2, 3, 5, 7), "W": (1, 2)}
+#: A window longer than a week's row is a week late: it must be so much surer to speak.
+LATER = {"D": 1.0, "W": 0.6}
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,10 @@ class SurgeDetector:
         return tuple(self.windows or WINDOWS[self.freq])
 
     @property
+    def _weights(self):
+        return tuple(1.0 if w == 1 else LATER[self.freq] for w in self._windows)
+
+    @property
     def _refit(self):
         return self.refit or REFIT[self.freq]
 
@@ -201,12 +207,13 @@ class SurgeDetector:
             p = mid_tail(np.rint(k), mu, phi)
             if i == 0:
                 p_day = p
+            p = p / self._weights[i]
             better = p < smallest
             smallest = np.where(better, p, smallest)
             window = np.where(better, w, window)
             seen, due, spread = (np.where(better, new, old) for new, old in ((k, seen), (mu, due), (phi, spread)))
         longest = np.maximum(sums[1][at - low + 1] - sums[1][np.maximum(at - low + 1 - self._windows[-1], 0)], 1e-12)
-        p = combined(smallest, longest / self._windows[-1], learnt.spread[0] + 0 * longest, self._windows)
+        p = combined(smallest, longest / self._windows[-1], learnt.spread[0] + 0 * longest, self._windows, self._weights)
         out = np.where(known[:, None], 0., np.nan)
         return SurgeResult(at, p + out, p_day + out, window, today, means[at - low] + out, seen, due + out, spread + out)
 

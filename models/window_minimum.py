@@ -17,8 +17,8 @@ LEVELS = np.array([.7, .5, .3, .15, .05, .01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8])
 JITTER = np.geomspace(.75, 1 / .75, 5)                # counts are lumpy: a few means beside each grid point are averaged
 
 
-def crossing_chance(mean, phi, windows, levels):
-    """P(some window's mid-p <= level) for each level, for independent days of that mean and dispersion: float64 (len(levels),)."""
+def crossing_chance(mean, phi, windows, levels, weights=None):
+    """P(some window's mid-p <= its weight times the level) for each level, for independent days of that mean and dispersion: float64 (len(levels),)."""
     top = windows[-1]
     size = int(np.ceil(mean * top + 7 * np.sqrt(phi * mean * top) + 12 * phi + 8))
     k = np.arange(size)
@@ -30,32 +30,32 @@ def crossing_chance(mean, phi, windows, levels):
     for day in range(1, top + 1):
         alive = alive @ walk
         if day in windows:
-            mid = (tails[day - 1, :-1] + tails[day - 1, 1:]) / 2
+            mid = (tails[day - 1, :-1] + tails[day - 1, 1:]) / 2 / (weights[windows.index(day)] if weights else 1)
             alive = np.where(mid[None, :] <= levels[:, None], 0., alive)
     return np.clip(1 - alive.sum(1), 0, 1)
 
 
 @lru_cache(maxsize=8)
-def looks(windows):
+def looks(windows, weights):
     """Table of K, float64 (len(PHIS), len(MEANS), len(LEVELS)), smoothed over neighbouring means, from 1/2 to one look for each window."""
     out = np.ones((len(PHIS), len(MEANS), len(LEVELS)))
     if len(windows) == 1:
         return out
     for i, phi in enumerate(PHIS):
         for j, mean in enumerate(MEANS):
-            chance = np.mean([crossing_chance(mean * f, phi, windows, LEVELS) for f in JITTER], 0)
+            chance = np.mean([crossing_chance(mean * f, phi, windows, LEVELS, weights) for f in JITTER], 0)
             out[i, j] = np.log1p(-np.minimum(chance, 1 - 1e-12)) / np.log1p(-LEVELS)
     out = np.clip(out, .5, len(windows))
     padded = np.concatenate([out[:, :1], out, out[:, -1:]], 1)
     return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
 
 
-def combined(smallest, mean, phi, windows):
-    """The calibrated p-value of the smallest mid-p over `windows`, float64 of the shape of `smallest`.
+def combined(smallest, mean, phi, windows, weights=None):
+    """The calibrated p-value of the smallest mid-p over weight, over `windows`, float64 of the shape of `smallest`.
 
-    mean: a day's mean; phi: its dispersion; windows: ascending tuple of lengths.
+    mean: a day's mean; phi: its dispersion; windows: ascending tuple of lengths; weights: what each counts, 1 at the most (all alike).
     """
-    table = looks(tuple(windows))
+    table = looks(tuple(windows), tuple(weights or (1.0,) * len(windows)))
     if len(windows) == 1:
         return smallest
     grid = [np.log(PHIS), np.log(MEANS), -np.log(LEVELS)]
