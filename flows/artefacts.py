@@ -1,9 +1,11 @@
-"""What only the intake did: a new source or category, a renamed one, a catch-up after an outage, newsletters. Told as notices, never as risks."""
+"""What only the intake did: a new source or category, a renamed one, a catch-up after an outage, newsletters, days on which everything brings more. Told as
+notices, never as risks."""
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from flows.detect import Detection, first_busy_day
@@ -12,6 +14,7 @@ from policy import taxonomy
 from policy.calendar import holidays
 from policy.catalogue import say
 from policy.newsletters import is_newsletter
+from transforms.counts import matrix
 
 #: A source or category is new for so many days, where the place's records go back as many more.
 NEW_DAYS = 56
@@ -27,8 +30,15 @@ ACCOUNTS, LEAST_FALL = 0.6, 5
 OUTAGE_DAYS = 3
 #: A rise is of newsletters from this share of its records on.
 LETTERS = 0.5
+#: Everything brings more where the other problems, so many at the least, together have so many times their usual, none counted for more than twice its own
+#: and this share of them (by their usual) rising; …
+COMMON, MANY, RISING = 1.2, 10, 0.6
+#: … a cell stands out all the same from so many standard deviations of a Poisson count above its share on.
+STANDS_OUT = 3.0
+#: A common rise is dated back over days with it, so many at the most.
+COMMON_DAYS = 14
 
-#: What is told of: `kind` new_source, new_category, renamed, catch_up or newsletter; `since`: the first day; `other`: what it came in the place of.
+#: What is told of: `kind` new_source, new_category, renamed, catch_up, newsletter or common_rise; `since`: the first day; `other`: what it came in the place of.
 ARTEFACT = {"kind": pl.String, "source_id": pl.String, "problem_code": pl.String, "place": pl.String, "since": pl.Date, "n_records": pl.Int64, "other": pl.String}
 
 
@@ -75,7 +85,7 @@ def without_artefacts(found: Detection, counts: pl.DataFrame, seen: pl.DataFrame
     if found.signals.is_empty():
         return found, NO_ARTEFACTS
     told = [_new_categories(cells, counts, day, by_category), _renamed(cells, counts, day, by_category), _catch_up(cells, counts, day, region),
-            _newsletters(found, seen, texts)]
+            _newsletters(found, seen, texts), _common_rise(cells, counts, day)]
     artefacts = pl.concat(told).unique("signal_id", keep="first", maintain_order=True)
     signals = found.signals.join(artefacts, on="signal_id", how="anti")
     members = found.members.join(signals.select("signal_id"), on="signal_id", how="semi")
@@ -187,3 +197,39 @@ def _newsletters(found: Detection, seen: pl.DataFrame, texts: Callable[[pl.Serie
     mine = found.signals.join(share.filter(pl.col("_letter") >= LETTERS), on="signal_id")
     first = found.members.join(seen.select("record_id", "local_date"), on="record_id").group_by("signal_id").agg(pl.col("local_date").min().alias("_first"))
     return _rows(mine.join(first, on="signal_id", how="left"), "newsletter", pl.col("_first"))
+
+
+def _common_rise(cells: pl.DataFrame, counts: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Surges on days on which everything brings more (a television report, a campaign week of the hotline): by its share the cell does not stand out."""
+    surges = cells.filter((pl.col("kind") == "surge") & pl.col("expected").is_not_null())
+    if surges.is_empty():
+        return pl.DataFrame(schema=_SIGNED)
+    first = day - timedelta(days=7 * (WEEKS + 1) + COMMON_DAYS)
+    daily = matrix(counts.filter(pl.col("date") >= first), ["problem_code"], first, day)
+    place = {code: i for i, code in enumerate(daily.series["problem_code"].to_list())}
+    factor = [_common(daily.counts, w, place.get(code)) for code, w in surges.select("problem_code", "window").iter_rows()]
+    due = pl.col("expected") * pl.col("_common")
+    mine = surges.with_columns(pl.Series("_common", factor, pl.Float64)).filter(
+        (pl.col("_common") >= COMMON) & (pl.col("observed") <= due + STANDS_OUT * due.sqrt()))
+    since = day
+    for back in range(COMMON_DAYS):
+        if _common(daily.counts[:len(daily.counts) - back], 1, None) >= COMMON:
+            since = day - timedelta(days=back)
+        elif since < day:
+            break
+    return _rows(mine, "common_rise", pl.lit(since), n=pl.lit(int(daily.counts[-1].sum()))).with_columns(
+        pl.lit(None, pl.String).alias("problem_code"), pl.lit(None, pl.String).alias("place"))
+
+
+def _common(daily: np.ndarray, window: int, own: int | None) -> float:
+    """What the problems but `own` had in the last days, over the mean of the same weekdays of the weeks before; 1.0 where not most of them rise.
+
+    daily: int (n_days, n_problems).
+    """
+    seen = daily[-window:].sum(0)
+    usual = np.mean([daily[len(daily) - 7 * k - window:len(daily) - 7 * k].sum(0) for k in range(1, WEEKS + 1)], axis=0)
+    others = (usual > 0) & (np.arange(len(usual)) != (-1 if own is None else own))
+    seen, usual = seen[others], usual[others]
+    if len(usual) < MANY or usual.sum() < LEAST_DAY * window or usual[seen > usual].sum() < RISING * usual.sum():
+        return 1.0
+    return float(np.minimum(seen, 2 * usual + 3).sum() / usual.sum())

@@ -83,6 +83,19 @@ def test_what_was_lost_in_an_outage_and_comes_on_one_day_is_a_catch_up_and_what_
     assert after.select("problem_code", "fine_place").unique().filter(pl.col("fine_place").is_not_null()).rows() == [(f"{S}:Sewer", "Flushing")]
 
 
+def test_days_on_which_everything_brings_more_are_a_notice_and_what_stands_out_by_its_share_is_told():
+    media = lambda mean, times: lambda ago: RNG.poisson(mean * (times if ago < 3 else 1))
+    cells = {(f"{S}:p{k}", s): media(.6, 1.9) for k in range(16) for s in ("Flushing", "Astoria", "Jamaica")}
+    before, after, artefacts = tonight(counts({**cells, (f"{S}:p0", "Flushing"): media(5, 1.9)}))
+    assert before.height and after.is_empty() and set(artefacts["kind"]) == {"common_rise"}
+    assert artefacts["since"].unique().to_list() == [DAY - timedelta(days=2)]
+    before, after, artefacts = tonight(counts({**cells, (f"{S}:p0", "Flushing"): media(5, 6)}))
+    assert after.filter((pl.col("problem_code") == f"{S}:p0") & (pl.col("fine_place") == "Flushing")).height == 1
+    # One problem that is ten times its usual is no common rise.
+    alone = {cell: media(.6, 10 if cell[0] == f"{S}:p1" else 1) for cell in cells}
+    assert tonight(counts({**alone, (f"{S}:p0", "Flushing"): media(5, 3)}))[2].is_empty()
+
+
 def test_a_rise_of_newsletters_is_a_notice():
     told = counts({**usual(f"{S}:Noise"), (f"{S}:Sewer", "Flushing"): lambda ago: 12 if ago == 0 else 1})
     before, after, artefacts = tonight(told, "In this issue: spring sale. To unsubscribe click here")
