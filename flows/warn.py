@@ -166,7 +166,8 @@ _SPEAKS = {"incident": 0, "respondent": 1, "coarse": 2, "fine": 3, "record": 4}
 
 
 def _one_a_warning(drafts: list[tuple[dict, str | None, set[str]]]) -> list[tuple[dict, str | None, set[str]]]:
-    """Tonight's matters that have the same warning are one matter: its records, signals, problems and incidents are those of all."""
+    """Tonight's matters that have the same warning are one matter: its records, signals, problems and incidents are those of all; what else there is stands
+    `beside` the one that speaks, for it may be graver."""
     out: list[tuple[dict, str | None, set[str]]] = [d for d in drafts if d[1] is None]
     for warning_id in dict.fromkeys(d[1] for d in drafts if d[1] is not None):
         mine = sorted((d for d in drafts if d[1] == warning_id), key=lambda d: (d[0]["kind"] == "slow_rise", _SPEAKS[d[0]["subject"]], -len(d[2]), d[0]["matter"]))
@@ -175,6 +176,7 @@ def _one_a_warning(drafts: list[tuple[dict, str | None, set[str]]]) -> list[tupl
             lead[column] = list(dict.fromkeys(x for d in mine for x in d[0][column] or [] if x))
         lead["rule"] = next((d[0]["rule"] for d in mine if d[0]["rule"]), None)
         lead["p_value"] = min((d[0]["p_value"] for d in mine if d[0]["p_value"] is not None), default=None)
+        lead["beside"] = [d[0] for d in mine[1:]]
         out.append((lead, warning_id, set().union(*(d[2] for d in mine))))
     return sorted(out, key=lambda d: d[0]["matter"])
 
@@ -203,13 +205,14 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, o
     streets = told_streets(matter)
     codes = own.filter(pl.col("street_code").is_not_null()).group_by("street_code").len("n").sort("n", "street_code", descending=[True, False])
     street_code = codes["street_code"][0] if codes.height else None
-    expected, observed = significant(matter["expected"]), significant(matter["observed"])
-    ratio = significant(observed / expected) if expected and observed is not None else None
+    expected, observed, ratio = _figures(matter)
     q_value = significant(min((q_values[s] for s in matter["signals"] if s in q_values), default=None))
     if q_value is None and old is not None and matter["p_value"] is not None and matter["p_value"] == old["p_value"]:
         q_value = old["q_value"]
     known_remedy = remedy(problem, day)
-    got = _held(_level(matter, own.height, rule, callers, ratio, len(streets), q_value, marks.copied is not None, known_remedy is not None, marks.yearly is not None), old, marks.opening)
+    levels = [_level(m, own.height, r, callers, _figures(m)[2], len(streets), q_value, marks.copied is not None, known_remedy is not None, marks.yearly is not None)
+              for m, r in ((matter, rule), *((b, rule_of(b["rule"], day)) for b in matter.get("beside", ())))]
+    got = _held(min(levels, key=lambda g: rank(g.level)), old, marks.opening)
     tell_too = () if isinstance(rule, MatterRule) or rule is None else rule.tell
     way = route(problem if problem and taxonomy.problem(problem) else None, codes["street_code"].to_list(), pack, day, tell_too)
     told = said(matter, own, speaks, rule, day, got.row, at_once(got.level, tell_too, pack, day, way.lead_unit, street_code, problem), marks)
@@ -240,6 +243,12 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, o
                      "problems": matter["problems"], "signals": matter["signals"], **({"opening": marks.opening.told()} if marks.opening else {})},
         "run_id": run_id,
     }
+
+
+def _figures(matter: dict) -> tuple[float | None, float | None, float | None]:
+    """What was expected and observed, and how many times the one the other is."""
+    expected, observed = significant(matter["expected"]), significant(matter["observed"])
+    return expected, observed, significant(observed / expected) if expected and observed is not None else None
 
 
 def _yearly(matter: dict, rule: Rule | None, seasonal: Mapping[tuple[str | None, str | None, str | None], tuple[int, int]]) -> tuple[int, int] | None:

@@ -300,7 +300,7 @@ def test_a_slow_rise_is_drawn_by_its_cells_own_series(town):
     town.night(0, a_matter(0, ids, None, kind="slow_rise", subject="fine", incidents=[], signals=["slow:price.unmarked@通州区/中仓街道"], window=84))
     row = town.only()
     assert (row["kind"], row["series_id"]) == ("slow_rise", "price.unmarked@通州区/中仓街道")
-    assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前一年约0.5件"
+    assert row["title"] == "中仓街道 未明码标价：缓慢上升，近84日5件，按此前约0.5件"
 
 
 def test_where_a_rise_has_found_its_cause_its_warning_tells_of_it_though_it_had_few_of_the_records(town):
@@ -327,6 +327,18 @@ def test_a_surge_speaks_for_its_warning_beside_a_slow_rise_of_more_records(town)
     new = town.come(10, None, "f", "g", "h")
     told(10, ids + new, new)
     assert (town.only()["status"], town.only()["kind"]) == ("reopened", "surge")
+
+
+def test_what_stands_beside_the_matter_that_speaks_may_be_graver(town):
+    """An incident of some callers speaks for its warning; the rise of the respondent in the same warning is a steep one of many."""
+    ids = town.come(0, "i1", *(f"r{k}" for k in range(6)))
+    told = lambda n, *beside: town.night(n, a_matter(0, ids, "i1", kind="cluster", rule="several_callers", expected=None, p_value=None, signals=["cluster:several_callers:i1"]), *beside)
+    told(0)
+    assert town.only()["level"] == "yellow"
+    more = town.come(1, "i1", *(f"s{k}" for k in range(30)))
+    told(1, a_matter(1, ids + more, "i1", kind="surge", subject="respondent", expected=2.0, p_value=1e-20, signals=["respondent:gym"]))
+    assert (town.only()["kind"], town.only()["level"], town.only()["n_records"]) == ("cluster", "red", 36)
+    assert "red_mass" in town.only()["parameters"]
 
 
 def test_where_all_that_came_back_is_gone_from_its_source_the_warning_stays_as_it_was(town):

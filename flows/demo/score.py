@@ -111,7 +111,7 @@ def score(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFrame, n
           expected_false_alarms: float | None = None) -> Score:
     """Holds the warnings of some nights against the truth.
 
-    `warnings`: v_warnings (warning_id, raised_on, kind, level, merged_into used), or their `openings`, each an alarm; `warning_records`: warning_id,
+    `warnings`: v_warnings (warning_id, raised_on, kind, level used), or their `openings`, each an alarm, also where it became part of another later; `warning_records`: warning_id,
     record_id, the record's id in its source after the colon, and `opening` where the warnings have it; `expected_false_alarms`: the sum of what the
     nights printed.
     """
@@ -143,8 +143,7 @@ def matters_of(truth: Truth, warnings: pl.DataFrame, warning_records: pl.DataFra
             .join(sizes, on=OPENING))
     share = pl.col("n_of_matter") / pl.col("n_records")
     most = most.filter((share >= SHARE) | ((pl.col("n_of_matter") >= SOME) & (share >= SOME_SHARE)))
-    live = warnings.filter(pl.col("merged_into").is_null()) if "merged_into" in warnings.columns else warnings
-    about = live.select(*OPENING, "raised_on", "kind", "level").join(most.select(*OPENING, "incident_id", "n_of_matter"), on=OPENING, how="left")
+    about = warnings.select(*OPENING, "raised_on", "kind", "level").join(most.select(*OPENING, "incident_id", "n_of_matter"), on=OPENING, how="left")
     return about.join(sizes, on=OPENING, how="left").sort(OPENING)
 
 
