@@ -211,14 +211,19 @@ def _common_rise(cells: pl.DataFrame, counts: pl.DataFrame, day: date) -> pl.Dat
     due = pl.col("expected") * pl.col("_common")
     mine = surges.with_columns(pl.Series("_common", factor, pl.Float64)).filter(
         (pl.col("_common") >= COMMON) & (pl.col("observed") <= due + STANDS_OUT * due.sqrt()))
-    since = day
-    for back in range(COMMON_DAYS):
-        if _common(daily.counts[:len(daily.counts) - back], 1, None) >= COMMON:
-            since = day - timedelta(days=back)
-        elif since < day:
-            break
-    return _rows(mine, "common_rise", pl.lit(since), n=pl.lit(int(daily.counts[-1].sum()))).with_columns(
+    return _rows(mine, "common_rise", pl.lit(day - timedelta(days=_days_since(daily.counts))), n=pl.lit(int(daily.counts[-1].sum()))).with_columns(
         pl.lit(None, pl.String).alias("problem_code"), pl.lit(None, pl.String).alias("place"))
+
+
+def _days_since(daily: np.ndarray) -> int:
+    """How many days ago the latest of the common rises began; 0 where no day by itself shows one. daily: int (n_days, n_problems)."""
+    risen = [_common(daily[:len(daily) - back], 1, None) >= COMMON for back in range(COMMON_DAYS)]
+    if True not in risen:
+        return 0
+    first = risen.index(True)
+    while first + 1 < len(risen) and risen[first + 1]:
+        first += 1
+    return first
 
 
 def _common(daily: np.ndarray, window: int, own: int | None) -> float:

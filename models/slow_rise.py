@@ -4,8 +4,7 @@ The test is the score test of a linear rise over the last `ramp` days after an e
 events), conditional on how many records the series has in all: each record's score is how far up the ramp its week lies. Where a series' records should lie
 is told by its relatives, the others of its problem, of its place, so that a season, a growing city or a new channel is no rise. How much more than
 multinomial the scores scatter is learnt from all series; the tail is corrected for skewness (Cornish & Fisher 1938). A week counts for no more than a week
-of its kind plausibly has: a campaign of copied text or a shop with twenty customers is another kind of news (the demo city's cells: a quarter to a half of
-the alarms about nothing at the same p).
+of its kind plausibly has: a campaign of copied text or a shop with twenty customers is another kind of news.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -19,8 +19,8 @@ LEFT_OUT = {"D": 7, "W": 3}        # rows before an anchor that it does not lear
 HISTORY = {"D": 1826, "W": 520}    # rows a fit looks back over
 SHORTEST = {"D": 56, "W": 26}      # rows since the first records, below which nothing is said
 WINDOWS = {"D": (1, 2, 3, 5, 7), "W": (1, 2)}
-#: A window longer than a week's row is a week late: it must be so much surer to speak.
-LATER = {"D": 1.0, "W": 0.6}
+#: Two weeks' sum finds an outbreak a week late: its p-value counts as this much of its own, so that it must be surer than one week's to speak.
+LATER = {"D": 1.0, "W": 0.7}
 
 
 @dataclass(frozen=True)
