@@ -34,6 +34,10 @@ ROWS = [r for r in load("levels.yaml")["levels"] if r.get("kind") != ["never"]]
     ({"kind": "surge", "n_records": 20, "n_callers": 15, "ratio": 2.0, "n_streets": 3, "q_value": 0.2}, ("yellow", "yellow_growing")),
     ({"kind": "surge", "n_records": 10, "n_callers": 10, "ratio": 1.5, "q_value": 0.2}, ("yellow", "yellow_many")),
     ({"kind": "surge", "n_records": 60, "n_callers": 30, "ratio": 5.0, "q_value": 0.21}, ("blue", "blue_rest")),
+    # A rise of what is grave by its rule needs fewer callers, and more certainty than the rule has.
+    ({"kind": "incident", "severity": "orange", "n_records": 25, "n_callers": 20, "ratio": 10.0, "q_value": 0.01}, ("red", "red_grave")),
+    ({"kind": "incident", "severity": "orange", "n_records": 25, "n_callers": 19, "ratio": 10.0, "q_value": 0.01}, ("orange", "orange_steep")),
+    ({"kind": "incident", "severity": "yellow", "n_records": 25, "n_callers": 20, "ratio": 10.0, "q_value": 0.01}, ("orange", "orange_steep")),
     # What took months is never red.
     ({"kind": "slow_rise", "safety_critical": True, "n_records": 40, "n_callers": 35, "ratio": 6.0, "q_value": 0.001}, ("orange", "orange_safety")),
     # What one record is enough for is not made milder by any figure of chance.
