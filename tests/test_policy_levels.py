@@ -78,8 +78,8 @@ def test_every_row_is_in_use_says_why_in_both_languages_and_has_a_level():
     said = [(reason(r["id"], "zh"), reason(r["id"], "en")) for r in ROWS]
     assert all(zh and en for zh, en in said) and len({r["id"] for r in ROWS}) == len(ROWS) and {r["level"] for r in ROWS} == set(LEVELS)
     got = {level(kind, safety_critical=s, n_records=n, n_callers=c, ratio=q, n_streets=w, severity=v).row
-           for kind, v in (("surge", None), ("recurrence", None), ("cluster", "red"), ("cluster", "orange"), ("cluster", "yellow")) for s in (True, False)
-           for n, c in ((40, 40), (40, 15), (40, 12), (40, 10), (40, 4), (40, 3), (40, 2), (40, 1)) for q in (1.0, 1.5, 2.0, 3.0, 5.0) for w in (1, 3)}
+           for kind, v in (("surge", None), ("surge", "orange"), ("recurrence", None), ("cluster", "red"), ("cluster", "orange"), ("cluster", "yellow")) for s in (True, False)
+           for n, c in ((40, 40), (40, 20), (40, 15), (40, 12), (40, 10), (40, 4), (40, 3), (40, 2), (40, 1)) for q in (1.0, 1.5, 2.0, 3.0, 5.0, 10.0) for w in (1, 3)}
     assert got == {r["id"] for r in ROWS}
     with pytest.raises(KeyError):
         reason("no_such_row", "en")
