@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.detect import Detection, first_busy_day
 from flows.places import Place
+from models.count_tails import upper_tail
 from policy import taxonomy
 from policy.calendar import holidays
 from policy.catalogue import say
@@ -33,8 +34,9 @@ LETTERS = 0.5
 #: Everything brings more where the other problems, so many at the least, together have so many times their usual, none counted for more than twice its own
 #: and this share of them (by their usual) rising; …
 COMMON, MANY, RISING = 1.2, 10, 0.6
-#: … a cell stands out all the same from so many standard deviations of a Poisson count above its share on.
-STANDS_OUT = 3.0
+#: … what is more than so many standard deviations of a Poisson count above its share stands out all the same, unless its p-value, raised by what the share
+#: makes of it and by no more than this factor, no longer lies under the line.
+STANDS_OUT, MOST_RAISED = 3.0, 10.0
 #: A common rise is dated back over days with it, so many at the most.
 COMMON_DAYS = 14
 
@@ -85,7 +87,7 @@ def without_artefacts(found: Detection, counts: pl.DataFrame, seen: pl.DataFrame
     if found.signals.is_empty():
         return found, NO_ARTEFACTS
     told = [_new_categories(cells, counts, day, by_category), _renamed(cells, counts, day, by_category), _catch_up(cells, counts, day, region),
-            _newsletters(found, seen, texts), _common_rise(cells, counts, day)]
+            _newsletters(found, seen, texts), _common_rise(found, counts, day)]
     artefacts = pl.concat(told).unique("signal_id", keep="first", maintain_order=True)
     signals = found.signals.join(artefacts, on="signal_id", how="anti")
     members = found.members.join(signals.select("signal_id"), on="signal_id", how="semi")
@@ -199,18 +201,20 @@ def _newsletters(found: Detection, seen: pl.DataFrame, texts: Callable[[pl.Serie
     return _rows(mine.join(first, on="signal_id", how="left"), "newsletter", pl.col("_first"))
 
 
-def _common_rise(cells: pl.DataFrame, counts: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Surges on days on which everything brings more (a television report, a campaign week of the hotline): by its share the cell does not stand out."""
-    surges = cells.filter((pl.col("kind") == "surge") & pl.col("expected").is_not_null())
+def _common_rise(found: Detection, counts: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Surges on days on which everything brings more (a television report, a campaign week of the hotline): by its share the cell, or the respondent, does not
+    stand out."""
+    surges = found.signals.filter((pl.col("kind") == "surge") & pl.col("level").is_in(["fine", "coarse", "respondent"]) & (pl.col("expected") > 0))
     if surges.is_empty():
         return pl.DataFrame(schema=_SIGNED)
     first = day - timedelta(days=7 * (WEEKS + 1) + COMMON_DAYS)
     daily = matrix(counts.filter(pl.col("date") >= first), ["problem_code"], first, day)
     place = {code: i for i, code in enumerate(daily.series["problem_code"].to_list())}
-    factor = [_common(daily.counts, w, place.get(code)) for code, w in surges.select("problem_code", "window").iter_rows()]
-    due = pl.col("expected") * pl.col("_common")
-    mine = surges.with_columns(pl.Series("_common", factor, pl.Float64)).filter(
-        (pl.col("_common") >= COMMON) & (pl.col("observed") <= due + STANDS_OUT * due.sqrt()))
+    common = np.array([_common(daily.counts, w, place.get(code)) for code, w in surges.select("problem_code", "window").iter_rows()])
+    seen, expected = surges["observed"].to_numpy(), surges["expected"].to_numpy()
+    due = expected * common
+    raised = surges["p_value"].to_numpy() * np.minimum(upper_tail(np.rint(seen), due, 1.0) / np.maximum(upper_tail(np.rint(seen), expected, 1.0), 1e-300), MOST_RAISED)
+    mine = surges.filter(pl.Series((common >= COMMON) & ((seen <= due + STANDS_OUT * np.sqrt(due)) | (raised > found.threshold))))
     return _rows(mine, "common_rise", pl.lit(day - timedelta(days=_days_since(daily.counts))), n=pl.lit(int(daily.counts[-1].sum()))).with_columns(
         pl.lit(None, pl.String).alias("problem_code"), pl.lit(None, pl.String).alias("place"))
 
