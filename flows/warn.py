@@ -251,15 +251,20 @@ def _figures(matter: dict) -> tuple[float | None, float | None, float | None]:
     return expected, observed, significant(observed / expected) if expected and observed is not None else None
 
 
+#: An incident of fewer records in its window may be a part of what comes every year (a market without price tags before the festival).
+SMALL_INCIDENT = 8
+
+
 def _yearly(matter: dict, rule: Rule | None, seasonal: Mapping[tuple[str | None, str | None, str | None], tuple[int, int]]) -> tuple[int, int] | None:
-    """The records now and then of the cell in which a matter may be what comes every year: its own; of a rule's, which a few records meet, the whole
-    place's. None where it is none, where it is about somebody or something of its own, where safety is at stake, or the rule is grave every year."""
+    """The records now and then of the cell in which a matter may be what comes every year: its own; of a rule's, which a few records meet, and of a small
+    incident, the whole place's. None where it is none, where it is about somebody or something of its own, where safety is at stake, or the rule is grave every year."""
     if taxonomy.taxonomy().is_safety_critical(matter["problem_code"] or "") or (rule is not None and rule.level not in ("yellow", "blue")):
         return None
     own, whole = ((matter["problem_code"], matter["coarse_place"], street) for street in (matter["fine_place"], None))
     if matter["kind"] in ("surge", "slow_rise") and matter["subject"] in ("fine", "coarse"):
         return seasonal.get(own if matter["subject"] == "fine" else whole)
-    return seasonal.get(whole) if matter["kind"] == "cluster" and matter["subject"] == "fine" else None
+    small = matter["kind"] == "incident" and (matter["observed"] or 0) < SMALL_INCIDENT
+    return seasonal.get(whole) if small or (matter["kind"] == "cluster" and matter["subject"] == "fine") else None
 
 
 def _level(matter: dict, n_records: int, rule: Rule | None, callers: int | None, ratio: float | None, n_streets: int, q_value: float | None, copied: bool, remedied: bool = False,

@@ -71,13 +71,14 @@ def test_what_comes_every_year_is_blue():
     assert given(False).level == "red" and (given(True).level, given(True).row) == ("blue", "as_last_year")
 
 
-def test_only_a_cells_rise_and_a_plain_rule_met_in_a_street_can_be_the_season_and_nothing_where_safety_is_at_stake():
-    def told(kind, subject, problem="price.unmarked", rule=None, cells=((5, 6), (50, 60))):
+def test_only_a_cells_rise_a_plain_rule_met_in_a_street_and_a_small_incident_can_be_the_season_and_nothing_where_safety_is_at_stake():
+    def told(kind, subject, problem="price.unmarked", rule=None, cells=((5, 6), (50, 60)), observed=8.0):
         seasonal = {(problem, "C", street): n for street, n in zip(("S", None), cells) if n}
-        return _yearly({"problem_code": problem, "coarse_place": "C", "fine_place": "S", "kind": kind, "subject": subject}, rule, seasonal)
+        return _yearly({"problem_code": problem, "coarse_place": "C", "fine_place": "S", "kind": kind, "subject": subject, "observed": observed}, rule, seasonal)
     plain, grave = cluster("price_unmarked", DAY), cluster("prepaid_runaway", DAY)
     assert (told("surge", "fine"), told("surge", "coarse"), told("slow_rise", "fine"), told("cluster", "fine", rule=plain)) == ((5, 6), (50, 60), (5, 6), (50, 60))
     assert not any(told(*x) for x in (("incident", "incident"), ("surge", "respondent"), ("cluster", "incident"), ("sentinel", "record"), ("recurrence", "fine")))
+    assert told("incident", "incident", observed=7.0) == (50, 60) and told("incident", "incident", "prepaid.runaway", grave, observed=7.0) is None
     assert told("surge", "fine", "food.poisoning") is None and told("cluster", "fine", "prepaid.runaway", grave) is None and told("surge", "fine", cells=(None, (50, 60))) is None
 
 
