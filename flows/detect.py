@@ -35,7 +35,7 @@ ASKED = 2 / 3
 #: A slow rise is told from so many times the expected on; its window in days.
 SLOW_RATIO = 1.5
 SLOW_DAYS = 126
-#: A slow rise that chance brings stays: in a year of nights on worlds where nothing rises, a p-value of p is first undercut 12 to 30 times p for each cell,
+#: A slow rise that chance brings stays: in a year of nights on worlds where nothing rises, a p-value of p is first undercut 20 to 27 times p for each cell,
 #: not 365 times. So many nights of it are paid as one alarm; half as many as would hold there, for real cells are clumpier.
 SLOW_NIGHTS = 7
 

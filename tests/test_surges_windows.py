@@ -39,6 +39,19 @@ def test_the_walk_gives_the_chance_of_a_simulation():
         assert (smallest <= level).mean() == pytest.approx(chance, rel=.2)
 
 
+@pytest.mark.parametrize("phi", [1., 3.])
+@pytest.mark.parametrize("mu", [6., 20.])        # of smaller means the few counts there are decide
+def test_the_minimum_is_uniform_where_a_longer_window_counts_less_and_speaks_less(mu, phi):
+    rng, windows, weights = np.random.default_rng(3), (1, 2), (1.0, .5)
+    y = rng.poisson(mu, (300_000, 2)) if phi == 1 else rng.negative_binomial(mu / (phi - 1), 1 / phi, (300_000, 2))
+    one, two = (mid_tail(y[:, -w:].sum(1), mu * w, phi) for w in windows)
+    mean, spread = np.full(len(y), mu), np.full(len(y), phi)
+    p, alike = combined(np.minimum(one, two / .5), mean, spread, windows, weights), combined(np.minimum(one, two), mean, spread, windows)
+    assert abs((p < .01).mean() / .01 - 1) < .25 and abs((p < .001).mean() / .001 - 1) < .4
+    late = one > .02
+    assert (p[late] < .01).sum() < (alike[late] < .01).sum()
+
+
 def test_one_window_needs_no_correction():
     p = np.array([.3, .01, 1e-9])
     np.testing.assert_array_equal(combined(p, np.ones(3), np.ones(3), (1,)), p)
