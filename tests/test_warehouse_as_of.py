@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from datetime import date, timedelta
 from pathlib import Path
+from unittest import mock
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.engines import house, ready_house  # noqa: F401
 from tests.lake_rows import as_records, at, revisions, store, write
+from warehouse import rewriting
 from warehouse.lake import Lake
 from warehouse.publication import LakeWrite, Publication
 from warehouse.store import Warehouse
@@ -158,7 +160,7 @@ def naive(rows, moment, since):
     return out
 
 
-@given(EVENTS, st.integers(1, 4), st.integers(0, 41), st.none() | st.integers(0, 60), st.booleans())
+@given(EVENTS, st.integers(1, 4), st.integers(0, 41), st.none() | st.integers(0, 60), st.sampled_from([0, 4, 50_000]))
 @bounds(max_examples=12, suppress_health_check=list(HealthCheck))
 def test_as_of_is_what_the_contract_says_in_however_many_runs_and_files(events, n_runs, day, back, packed):
     rows = history(events)
@@ -169,7 +171,10 @@ def test_as_of_is_what_the_contract_says_in_however_many_runs_and_files(events, 
         for i in range(0, len(rows), size):
             store(warehouse, f"r{i}", revisions(*rows[i:i + size]), START)
         if packed:
-            warehouse.compact("pack", at_least=2)
+            with mock.patch.object(rewriting, "TOGETHER", packed):
+                warehouse.compact("pack", at_least=2)
+                small = warehouse.read("lake_file").filter(2 * pl.col("n_rows") < packed)
+                assert not small.select("dataset", "source_id", "month").is_duplicated().any()
             assert len(list(warehouse.lake.folder.rglob("*.parquet"))) == warehouse.read("lake_file").height
         moment, since = START + timedelta(days=day), None if back is None else (START - timedelta(days=back)).date()
         assert ids(warehouse.as_of(moment, since=since).collect()) == naive(rows, moment, since)

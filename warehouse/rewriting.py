@@ -1,6 +1,6 @@
 """Lake files replaced by others with fewer or changed rows, or by fewer files with the same: aside first, then one transaction."""
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -13,18 +13,22 @@ from warehouse.publication import LakeWrite
 from warehouse.reading import fetch_table
 from warehouse.store import Warehouse, name_files
 
+#: Files are made one up to so many rows, which are what is in memory at once; a file of half as many is large enough to be left alone.
+TOGETHER = 50_000
+
 
 def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, change: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
             also: Callable[[sa.Connection], None] | None = None) -> int:
-    """Replaces these files (rows of the table `lake_file`) by one per dataset, source and month, with what `change` makes of the rows.
+    """Replaces these files (rows of the table `lake_file`) by as few as hold `TOGETHER` rows each, per dataset, source and month, with what `change` makes
+    of the rows.
 
-    `also` runs in the same transaction. A crash leaves the old files or the new ones; the next run sweeps the others. To be
-    called under the lock. Memory: one partition's rows. Returns the number of rows that went.
+    `change` is given the rows of some of the files at a time. `also` runs in the same transaction. A crash leaves the old files or the new ones; the next
+    run sweeps the others. To be called under the lock. Memory: `TOGETHER` rows, or one file's where it has more. Returns the number of rows that went.
     """
     gone = 0
     made: list[LakeFile] = []
-    for dataset, source, month in files.select("dataset", "source_id", "month").unique().sort(pl.all()).iter_rows():
-        part = files.filter(pl.col("dataset") == dataset, pl.col("source_id") == source, pl.col("month") == month)
+    for part in _bundles(files):
+        dataset, source, month = part.select("dataset", "source_id", "month").row(0)
         rows = warehouse.lake.scan(dataset, part["path"].to_list()).collect()
         kept = rows if change is None else change(rows)
         gone += rows.height - kept.height
@@ -34,6 +38,18 @@ def rewrite(warehouse: Warehouse, run_id: str, files: pl.DataFrame, change: Call
         made += [replace(f, known_from=f.known_from or span[0], known_to=f.known_to or span[1]) for f in put]
     _swap(warehouse, run_id, files["path"].to_list(), made, also)
     return gone
+
+
+def _bundles(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The files of each partition in bundles of up to `TOGETHER` rows, the earliest known first; all but a partition's last hold at least half as many."""
+    for _, part in files.sort("dataset", "source_id", "month", "known_from", "path").group_by("dataset", "source_id", "month", maintain_order=True):
+        begin, held = 0, 0
+        for i, n in enumerate(part["n_rows"]):
+            if held and (held + n > TOGETHER or 2 * held >= TOGETHER):
+                yield part[begin:i]
+                begin, held = i, 0
+            held += n
+        yield part[begin:]
 
 
 def take_place(warehouse: Warehouse, run_id: str, files: pl.DataFrame, writes: Sequence[LakeWrite]) -> None:
@@ -65,14 +81,15 @@ def forget_replays(warehouse: Warehouse) -> None:
 
 
 def compact(warehouse: Warehouse, run_id: str, at_least: int = 16, datasets: Sequence[str] = tuple(SCHEMAS)) -> int:
-    """Makes one file of each partition that has `at_least` files; returns how many files fewer there are.
+    """Makes fewer files of each partition that has `at_least` small ones (under half of `TOGETHER` rows); returns how many files fewer there are.
 
-    No row changes, so no reader sees a difference; cost is bounded by the partitions that grew. To be called under the lock.
+    No row changes, so no reader sees a difference; cost is bounded by the small files, memory by `TOGETHER` rows. To be called under the lock.
     """
     with warehouse.engine.connect() as connection:
         files = fetch_table(connection, tables.lake_file).filter(pl.col("dataset").is_in(list(datasets)))
-    many = files.filter(pl.len().over("dataset", "source_id", "month") >= at_least)
+    small = files.filter(2 * pl.col("n_rows") < TOGETHER)
+    many = small.filter(pl.len().over("dataset", "source_id", "month") >= at_least)
     if many.is_empty():
         return 0
     rewrite(warehouse, run_id, many)
-    return many.height - many.select("dataset", "source_id", "month").n_unique()
+    return many.height - len(list(_bundles(many)))
