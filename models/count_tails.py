@@ -1,6 +1,7 @@
 """Tails of count distributions, by arrays: how unusual is a count of that size or more.
 
-A count with mean mu and variance phi * mu is negative binomial (size mu / (phi - 1), probability 1 / phi), Poisson where phi is 1.
+A count with mean mu and variance phi * mu is negative binomial (size mu / (phi - 1), probability 1 / phi), Poisson where phi is 1, and binomial
+(size mu / (1 - phi), probability 1 - phi) where counts are more even than that.
 """
 import numpy as np
 from scipy.special import betainc, gammainc
@@ -9,16 +10,19 @@ from scipy.special import betainc, gammainc
 def upper_tail(count, mean, dispersion):
     """P(Y >= count), float64 of the arguments' common shape.
 
-    count: integers >= 0; mean: > 0; dispersion: variance over mean, >= 1 (less is read as 1).
-    Negative binomial: I(1 - 1/phi; count, mean / (phi - 1)); Poisson: the lower incomplete gamma function.
+    count: integers >= 0; mean: > 0; dispersion: variance over mean, > 0.
+    Negative binomial: I(1 - 1/phi; count, mean / (phi - 1)); Poisson: the lower incomplete gamma function; binomial: I(1 - phi; count, size - count + 1), also
+    where the size is no whole number.
     """
     count, mean, phi = np.broadcast_arrays(np.asarray(count, float), np.asarray(mean, float), np.asarray(dispersion, float))
-    flat = phi <= 1
     out = np.ones(count.shape)
     some = count > 0
-    use = some & flat
+    use = some & (phi == 1)
     out[use] = gammainc(count[use], mean[use])
-    use = some & ~flat
+    use = some & (phi < 1)
+    left = mean[use] / (1 - phi[use]) - count[use] + 1
+    out[use] = np.where(left > 0, betainc(count[use], np.maximum(left, 1e-9), 1 - phi[use]), 0.)
+    use = some & (phi > 1)
     out[use] = betainc(count[use], mean[use] / (phi[use] - 1), 1 - 1 / phi[use])
     return out
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.holiday_doubt import holiday_doubt
 from models.level_ladder import believed, believed_alike, ladder, moves
 from models.log_linear import fit_log_linear
 from models.robust_counts import UNUSUAL, dispersion, read_table, sliding_sum, usual_weights, variance_kept
@@ -18,6 +19,7 @@ from models.surge_calendar import APART, OWN, PERIOD, Prior, design
 BLOCK = {"D": 28, "W": 4}     # rows summed where shares of parents are judged
 MEMORIES = {"D": (182.0, 42.0), "W": (52.0, 12.0)}       # half-lives of the ladder, in periods
 UNUSUAL_LEAF = 6.0            # residual from which a period of a sparse series is down-weighted: a 2 is unusual there, and makes the dispersion
+EVEN = 0.1                    # dispersion: counts more even than this are not believed
 PRIOR_SERIES = 4.0            # so many series' worth of belief in the given spreads of coefficients
 CALM_SHARE = .88              # mean weight below which a history is no longer called calm with outbreaks
 ROUNDS = 3                    # of re-weighting
@@ -71,6 +73,14 @@ class Joined:
     def doubt(self):
         return self.both(self.thin_ones.doubt, self.others.doubt)
 
+    @property
+    def season(self):
+        return self.both(self.thin_ones.season[0], self.others.season[0]), self.others.season[1]
+
+    @property
+    def holiday_doubt(self):
+        return self.both(self.thin_ones.holiday_doubt, self.others.holiday_doubt)
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -84,6 +94,8 @@ class Expectation:
     share: np.ndarray         # (n_series,) of the parents' product; ones without groups
     spread: np.ndarray        # (n_windows, n_series) dispersion of sums over each window
     doubt: np.ndarray         # (n_series,) relative variance of the mean
+    season: tuple             # what is added where seasons differ: (n_series,), and the degrees of freedom with which it is known
+    holiday_doubt: np.ndarray # (2, n_series) and what is added on a holiday, and on the day after one
 
     def mean(self, rows, holidays):
         """Expected counts (len(rows), n_series) of absolute `rows`."""
@@ -148,8 +160,9 @@ def regress(y, X, precision, kinds, freq, offset=None):
         misfit = np.clip((CALM_SHARE - weights.mean(0)) / .08, 0, 1)
         phi = robust + misfit * np.maximum(dispersion(y, mu, np.ones((1, 1)), k) - robust, 0)
         live = len(y) * mu.mean(0) / (mu.mean(0) + .5)
-        phi = np.maximum(1., believed(phi, live, 1.1, 30.))
-    return coef, mu, phi, weights, covariance
+        own = believed(phi, live, 1.1, 30.)
+        phi = np.maximum(own, 1.)
+    return coef, mu, np.maximum(own, EVEN), weights, covariance
 
 
 def spreads(y, mu, weights, phi, windows):
@@ -166,7 +179,7 @@ def spreads(y, mu, weights, phi, windows):
         ratio = np.minimum(np.einsum("ij,ij->j", r, r) / np.maximum(m, 1e-9) / base, 10.)
         live = len(y) / w * mu.mean(0) * w / (mu.mean(0) * w + .5)
         out[i] = phi * np.maximum(believed(ratio, live, 1., 30.), 1.)
-    return np.maximum(out, 1.)
+    return out
 
 
 def fit_part(y, rows, holidays, anchor, freq, prior=OWN, offset=None):
@@ -178,15 +191,15 @@ def fit_part(y, rows, holidays, anchor, freq, prior=OWN, offset=None):
     x, near = X[-BLOCK[freq]:].copy(), mu[-BLOCK[freq]:]
     x[:, 1] = 0
     doubt = doubt + np.einsum("ti,nij,tj,tn->n", x, covariance, x, near, optimize=True) / near.sum(0)       # days that bring nothing raise no doubt
-    doubt = doubt + season_doubt(y, mu, phi, rows, anchor, freq)
-    return Part(coef, used, prior, factor, .5 / len(rows)), mu, phi, weights, np.minimum(doubt, 2.)
+    return Part(coef, used, prior, factor, .5 / len(rows)), mu, phi, weights, np.clip(doubt, 0., 2.)
 
 
 def fit_alone(y, rows, holidays, anchor, freq, windows):
     """Expectation of series without groups. y: (n_rows, n_series) counts of absolute `rows`, all before the anchor."""
     part, mu, phi, weights, doubt = fit_part(y.astype(float), rows, holidays, anchor, freq)
     spread = spreads(y, mu, weights, phi, windows)
-    return Expectation(freq, anchor, len(rows) / PERIOD[freq], int(rows[0]), (part,), (), np.ones(y.shape[1]), spread, doubt)
+    return Expectation(freq, anchor, len(rows) / PERIOD[freq], int(rows[0]), (part,), (), np.ones(y.shape[1]), spread, doubt,
+                       season_doubt(y, mu, phi, rows, anchor, freq), holiday_doubt(y, mu, phi, holidays))
 
 
 def finest(groups):
@@ -231,6 +244,7 @@ def fit_shares(y, rows, holidays, anchor, freq, windows, index):
     starts = blocks(n, BLOCK[freq])
     total = y.sum(1, dtype=np.float64)[:, None]
     whole, mu, phi, weights, _ = fit_part(total, rows, holidays, anchor, freq)
+    of_holidays = np.repeat(holiday_doubt(total, mu, phi, holidays), y.shape[1], 1)
     mu_total = followed(total, mu, phi, weights, starts)
     parts, means = [whole], []
     for level in index:
@@ -250,7 +264,7 @@ def fit_shares(y, rows, holidays, anchor, freq, windows, index):
         limit = expected * share
         seen = np.minimum(seen, np.ceil(limit + 2.58 * np.sqrt(phi * limit) + 1))
     spread = leaf_spread(y, means, mu_total, share, index, freq, windows)
-    return Expectation(freq, anchor, years, int(rows[0]), tuple(parts), tuple(index), share, spread, np.minimum(doubt, 2.))
+    return Expectation(freq, anchor, years, int(rows[0]), tuple(parts), tuple(index), share, spread, np.minimum(doubt, 2.), (np.zeros(y.shape[1]), 1), of_holidays)
 
 
 def leaf_spread(y, means, mu_total, share, index, freq, windows):

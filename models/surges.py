@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.count_tails import mid_tail
 from models.ears import EARS, EarsResult
 from models.farrington import FarringtonFlexible, FarringtonResult
+from models.holiday_doubt import kinds_of
+from models.season_doubt import doubted_tail
 from models.surge_expectation import Expectation, fit_expectation
-from models.window_minimum import combined
+from models.window_minimum import combined, looks_share
 
 __all__ = ["EARS", "EarsResult", "FarringtonFlexible", "FarringtonResult", "SurgeDetector", "SurgeResult", "SurgeState"]
 
@@ -192,19 +193,27 @@ class SurgeDetector:
             return SurgeResult(at, nothing, nothing, np.ones(shape, int), today, nothing, today, nothing, nothing)
         low = max(int(at.min()) - self._windows[-1] + 1, first_row)
         rows = np.arange(max(low - 1, first_row), int(at.max()) + 1)               # the day before tells whether a day follows a holiday
-        means = learnt.mean(rows, holidays[rows - first_row])[low - rows[0]:]
+        when = holidays[rows - first_row]
+        means = learnt.mean(rows, when)
+        doubted = np.einsum("kt,kn,tn->tn", kinds_of(when), learnt.holiday_doubt, means ** 2)[low - rows[0]:]
+        means = means[low - rows[0]:]
         rows = rows[low - rows[0]:]
-        sums = [np.concatenate([np.zeros((1, shape[1])), np.cumsum(x, 0)]) for x in (counts[rows - first_row], means)]
+        sums = [np.concatenate([np.zeros((1, shape[1])), np.cumsum(x, 0)]) for x in (counts[rows - first_row], means, doubted)]
         smallest = np.full(shape, np.inf)
         window, seen, due, spread = np.ones(shape, int), today.copy(), nothing.copy(), nothing.copy()
         p_day = nothing
+        dues, bases = [], []
+        season, degrees = learnt.season
         for i, w in enumerate(self._windows):
             end = at - low + 1
             begin = np.maximum(end - w, 0)
-            k, mu = (s[end] - s[begin] for s in sums)
+            k, mu, more = (s[end] - s[begin] for s in sums)
             mu = np.maximum(mu, 1e-12)
-            phi = learnt.spread[i] + mu * learnt.doubt
-            p = mid_tail(np.rint(k), mu, phi)
+            phi = learnt.spread[i] + mu * learnt.doubt + more / mu
+            dues.append(mu)
+            bases.append(learnt.spread[i])
+            p = doubted_tail(np.rint(k), mu, phi, season, degrees)
+            phi = phi + mu * season
             if i == 0:
                 p_day = p
             p = p / self._weights[i]
@@ -213,7 +222,8 @@ class SurgeDetector:
             window = np.where(better, w, window)
             seen, due, spread = (np.where(better, new, old) for new, old in ((k, seen), (mu, due), (phi, spread)))
         longest = np.maximum(sums[1][at - low + 1] - sums[1][np.maximum(at - low + 1 - self._windows[-1], 0)], 1e-12)
-        p = combined(smallest, longest / self._windows[-1], learnt.spread[0] + 0 * longest, self._windows, self._weights)
+        share = looks_share(dues, bases, learnt.doubt + season, smallest, self._windows)
+        p = combined(smallest, longest / self._windows[-1], learnt.spread[0] + 0 * longest, self._windows, self._weights, share)
         out = np.where(known[:, None], 0., np.nan)
         return SurgeResult(at, p + out, p_day + out, window, today, means[at - low] + out, seen, due + out, spread + out)
 

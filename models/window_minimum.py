@@ -4,10 +4,15 @@ A detector looks at the last 1, 2, 3, 5 and 7 days and reports the smallest p-va
 end on the same day, so their sums S1 <= S2 <= ... are one random walk seen at times 1, 2, 3, ...: the chance that no window reaches its threshold is
 a walk with killing, computed exactly by convolution. It depends on the day's mean, on the dispersion and on the level; it is tabulated once for each
 set of windows as a number of looks K (chance = 1 - (1 - s) ** K) and read by interpolation.
+
+The table is of days that are alike. Where they are not (a counter closed on Sundays, a holiday) a window may add hardly a record to the one before it,
+and where the mean itself is doubted all windows err together: there are fewer looks, by as much as a second look at a correlated normal is worth
+less than one (`second_look`).
 """
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from models.count_tails import upper_tail
 
@@ -15,6 +20,8 @@ MEANS = np.geomspace(2e-3, 12, 14)                    # a day's mean; beyond the
 PHIS = np.array([1.0, 1.4, 2.2, 4.0])
 LEVELS = np.array([.7, .5, .3, .15, .05, .01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8])
 JITTER = np.geomspace(.75, 1 / .75, 5)                # counts are lumpy: a few means beside each grid point are averaged
+ALIKE = 1 - np.geomspace(1, 1e-4, 25)[::-1]           # correlations of two looks, descending
+SHUT = .01                                            # a window with less of the longest one's mean is no look
 
 
 def crossing_chance(mean, phi, windows, levels, weights=None):
@@ -50,10 +57,51 @@ def looks(windows, weights):
     return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
 
 
-def combined(smallest, mean, phi, windows, weights=None):
+@lru_cache(maxsize=1)
+def second_look():
+    """What a second look is worth, in looks, at two standard normals of these correlations (ALIKE), at each level: float64 (len(ALIKE), len(LEVELS))."""
+    z = -ndtri(LEVELS)
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    x = z + 4.5 * (nodes[:, None] + 1)                                              # what the first is where it is beyond z
+    rho = ALIKE[:, None, None]
+    beyond = ndtr(-(z - rho * x) / np.sqrt(np.maximum(1 - rho ** 2, 1e-12)))
+    both = 4.5 * np.einsum("k,akl->al", weights, beyond * np.exp(-x ** 2 / 2) / np.sqrt(2 * np.pi))
+    return np.clip(np.log1p(-(2 * LEVELS - both)) / np.log1p(-LEVELS) - 1, 0, 1)
+
+
+def looks_share(means, phis, doubt, level, windows):
+    """How many looks the windows are at these levels, over what they are where days are alike: float64 of the shape of `level`.
+
+    means: of each window's sum, n_windows arrays of that shape; phis: their dispersions without the doubt; doubt: relative variance of the mean, common
+    to all windows.
+    """
+    table = second_look()
+    depth, edges = -np.log(LEVELS), -np.log(1 - ALIKE)
+    at = np.clip(np.interp(-np.log(np.maximum(level, 1e-300)), depth, np.arange(len(LEVELS))), 0, len(LEVELS) - 1)
+    low = np.minimum(at.astype(int), len(LEVELS) - 2)
+    part = at - low
+
+    def worth(rho):
+        i = np.clip(np.interp(-np.log(np.maximum(1 - rho, 1e-12)), edges[::-1], np.arange(len(ALIKE))[::-1]), 0, len(ALIKE) - 1)
+        j = np.minimum(i.astype(int), len(ALIKE) - 2)
+        k = i - j
+        return sum(np.abs(1 - a - k) * np.abs(1 - b - part) * table[j + a, low + b] for a in (0, 1) for b in (0, 1))
+
+    found = np.minimum(means[0] / (SHUT * means[-1]), 1)
+    alike = np.ones_like(found)
+    for i in range(len(windows) - 1):
+        variance = [phis[k] * means[k] + doubt * means[k] ** 2 for k in (i, i + 1)]
+        shared = phis[i] * means[i] + doubt * means[i] * means[i + 1]
+        found = found + worth(np.clip(shared / np.sqrt(variance[0] * variance[1]), 0, 1))
+        alike = alike + worth(np.full_like(found, np.sqrt(windows[i] / windows[i + 1])))
+    return found / alike
+
+
+def combined(smallest, mean, phi, windows, weights=None, share=1.0):
     """The calibrated p-value of the smallest mid-p over weight, over `windows`, float64 of the shape of `smallest`.
 
-    mean: a day's mean; phi: its dispersion; windows: ascending tuple of lengths; weights: what each counts, 1 at the most (all alike).
+    mean: a day's mean; phi: its dispersion; windows: ascending tuple of lengths; weights: what each counts, 1 at the most (all alike); share: what share
+    of the looks the windows are where days are not alike (`looks_share`).
     """
     table = looks(tuple(windows), tuple(weights or (1.0,) * len(windows)))
     if len(windows) == 1:
@@ -72,4 +120,4 @@ def combined(smallest, mean, phi, windows, weights=None):
             for c in (0, 1):
                 weight = np.abs(1 - a - part[0]) * np.abs(1 - b - part[1]) * np.abs(1 - c - part[2])
                 k = k + weight * table[low[0] + a, low[1] + b, low[2] + c]
-    return -np.expm1(k * np.log1p(-np.minimum(smallest, 1 - 1e-12)))
+    return -np.expm1(k * share * np.log1p(-np.minimum(smallest, 1 - 1e-12)))

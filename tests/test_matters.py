@@ -46,6 +46,15 @@ def test_a_rise_of_one_respondent_over_several_incidents_is_the_respondents():
     assert (matter["subject"], matter["respondent_key"]) == ("respondent", "gym")
 
 
+def test_what_a_respondent_had_long_before_is_not_its_rise():
+    """Planted: a chain is complained of for expired food all year (twenty records); tonight eight about prices and two about food are its rise."""
+    food = [f"f{n:02d}" for n in range(20)]
+    found = find_matters(signals({"signal_id": "respondent:chain", "level": "respondent", "respondent_key": "chain"}), members(**{"respondent:chain": [*IDS[:8], *food[-2:]]}),
+                         records([*IDS[:9], *food], incident_id=lambda r: "food" if r[0] == "f" else "price", respondent_key=lambda r: "chain"), STREETS_NONE)
+    assert (only(found)["subject"], only(found)["incidents"]) == ("respondent", ["price"])
+    assert found.records["record_id"].to_list() == [*food[-2:], *IDS[:9]]
+
+
 def test_streets_that_rise_together_are_one_warning_of_the_whole_place():
     found = find_matters(signals({"signal_id": "a"}, {"signal_id": "b", "fine_place": "S2"}), members(a=IDS[:5], b=IDS[5:]),
                          records(IDS, fine_place=lambda r: "S1" if r < "r05" else "S2"), STREETS_NONE)

@@ -1,7 +1,10 @@
 """Where a season differs from year to year the expected curve is doubted there, and nowhere else."""
 import numpy as np
+import pytest
+from scipy.stats import t as student
 
-from models.season_doubt import season_doubt
+from models.count_tails import mid_tail
+from models.season_doubt import doubted_tail, season_doubt
 from models.surges import SurgeDetector
 
 DAYS = 2200
@@ -21,7 +24,7 @@ def doubt(mu, anchor, seed=1, expected=None):
     """The doubt of four series with these means, fitted by the mean of all years (or `expected`)."""
     y = np.random.default_rng(seed).poisson(mu[:, None], (DAYS, 4)).astype(float)
     fitted = wave([0] * 6, [np.mean(HEIGHTS)] * 6) if expected is None else expected
-    return season_doubt(y[:anchor], np.repeat(fitted[:anchor, None], 4, 1), np.ones(4), T[:anchor], anchor, "D")
+    return season_doubt(y[:anchor], np.repeat(fitted[:anchor, None], 4, 1), np.ones(4), T[:anchor], anchor, "D")[0]
 
 
 HEIGHTS = [.4, 3., 1., 2.4, .2, 2.]
@@ -44,7 +47,7 @@ def test_one_outbreak_is_no_doubt_of_later_years_and_two_years_say_nothing():
     once[at - 6:at + 8] *= 6
     assert (doubt(once, ANCHOR_AT_WAVE, expected=calm) < .02).all()
     y = np.random.default_rng(1).poisson(calm[-800:, None], (800, 1)).astype(float)
-    assert season_doubt(y * 3, np.repeat(calm[-800:, None], 1, 1), np.ones(1), T[-800:], DAYS, "D").tolist() == [0.0]
+    assert season_doubt(y * 3, np.repeat(calm[-800:, None], 1, 1), np.ones(1), T[-800:], DAYS, "D")[0].tolist() == [0.0]
 
 
 def test_a_wave_twice_as_high_as_last_year_is_no_alarm_where_waves_differ_and_is_one_where_they_never_did():
@@ -56,5 +59,19 @@ def test_a_wave_twice_as_high_as_last_year_is_no_alarm_where_waves_differ_and_is
                       for heights in ([2.6, .5, 2., .4, 2.4, .6, 2.4], [1., 1., 1., 1., 1., 1., 2.4]))
     y = rng.poisson(np.stack([varied, steady], 1).repeat(5, 1))
     p = SurgeDetector().p_values(y, np.arange(6 * 365 + 165, 6 * 365 + 195))
-    assert (p[:, 5:] < 1e-5).mean() > .5
-    assert (p[:, :5] < 1e-3).mean() < .1
+    assert (p[:, 5:] < 1e-3).mean() > .5                      # five years are not sure of more
+    assert (p[:, :5] > .02).all()
+
+
+@pytest.mark.parametrize("degrees", [4, 8])
+def test_what_is_known_from_few_years_has_the_tail_of_students_t(degrees):
+    """Counts so large that only the doubt counts: ten per cent of the mean, by `degrees` degrees of freedom."""
+    mean, season = np.full((4, 1), 1e6), np.array([.01])
+    p = doubted_tail(1e6 * (1 + .1 * np.array([[1.], [2.], [3.], [4.5]])), mean, np.ones((4, 1)), season, degrees)[:, 0]
+    np.testing.assert_allclose(p, student.sf([1, 2, 3, 4.5], degrees), rtol=.5)
+    assert (p[2:] > 3 * mid_tail(1e6 * (1 + .1 * np.array([3., 4.5])), 1e6, 1 + 1e6 * .01)).all()
+
+
+def test_where_nothing_is_doubted_the_tail_is_that_of_the_counts():
+    count, mean = np.arange(12.).reshape(3, 4), np.full((3, 4), 4.)
+    np.testing.assert_array_equal(doubted_tail(count, mean, np.full((3, 4), 1.3), np.zeros(4), 8), mid_tail(count, mean, 1.3))

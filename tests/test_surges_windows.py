@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import nbinom, poisson
+from scipy.stats import binom, nbinom, poisson
 
 from models.count_tails import mid_tail, upper_tail
-from models.window_minimum import combined, crossing_chance
+from models.window_minimum import combined, crossing_chance, looks_share
 
 WINDOWS = (1, 2, 3, 5, 7)
 
@@ -16,6 +16,11 @@ def test_tails_are_those_of_the_negative_binomial(count, mean, phi):
     assert upper_tail(count, mean, phi) == pytest.approx(nbinom.sf(count - 1, mean / (phi - 1), 1 / phi), rel=1e-6)
     assert upper_tail(count, mean, 1.) == pytest.approx(poisson.sf(count - 1, mean), rel=1e-9)
     assert mid_tail(count, mean, phi) <= upper_tail(count, mean, phi)
+
+
+@given(st.integers(0, 60), st.integers(1, 60), st.floats(.01, .95))
+def test_tails_of_counts_more_even_than_poisson_are_the_binomials(count, size, share):
+    assert upper_tail(count, size * share, 1 - share) == pytest.approx(binom.sf(count - 1, size, share), rel=1e-5, abs=1e-12)
 
 
 @pytest.mark.parametrize("phi", [1., 1.4, 3.])
@@ -50,6 +55,35 @@ def test_the_minimum_is_uniform_where_a_longer_window_counts_less_and_speaks_les
     assert abs((p < .01).mean() / .01 - 1) < .25 and abs((p < .001).mean() / .001 - 1) < .4
     late = one > .02
     assert (p[late] < .01).sum() < (alike[late] < .01).sum()
+
+
+def uneven(means, doubt=0.0, n=300_000):
+    """(uncorrected minimum, its calibrated p-value, the p-value as if days were alike) of days with these means, and one error of the mean for all of them."""
+    rng = np.random.default_rng(5)
+    error = rng.gamma(1 / doubt, doubt, (n, 1)) if doubt else 1.0
+    y = rng.poisson(np.array(means) * error, (n, 7))
+    due = [np.full(n, max(sum(means[-w:]), 1e-12)) for w in WINDOWS]
+    smallest = np.min([mid_tail(y[:, -w:].sum(1), mu, 1 + mu * doubt) for w, mu in zip(WINDOWS, due)], 0)
+    share = looks_share(due, [1.0] * len(WINDOWS), doubt, smallest, WINDOWS)
+    return smallest, *(combined(smallest, np.full(n, sum(means) / 7), np.ones(n), WINDOWS, share=s) for s in (share, 1.0))
+
+
+@pytest.mark.parametrize("means", [[20, 20, 20, 20, 20, 0, 0], [20, 20, 0, 0, 0, 0, 20]])
+def test_where_days_are_closed_there_are_fewer_looks(means):
+    _, p, alike = uneven(means)
+    assert abs((p < .01).mean() / .01 - 1) < .15 and abs((p < .001).mean() / .001 - 1) < .25
+    assert (alike < .01).mean() < .9 * (p < .01).mean()
+
+
+def test_where_the_mean_is_doubted_all_windows_err_together():
+    _, p, alike = uneven([20.] * 7, doubt=.1)
+    assert abs((p < .01).mean() / .01 - 1) < .25
+    assert (alike < .01).mean() < .75 * (p < .01).mean()
+
+
+def test_days_that_are_alike_are_the_looks_of_the_table():
+    due = [np.full(3, 5. * w) for w in WINDOWS]
+    np.testing.assert_allclose(looks_share(due, [1.3] * 5, 0.0, np.array([.2, 1e-3, 1e-9]), WINDOWS), 1, rtol=1e-6)
 
 
 def test_one_window_needs_no_correction():

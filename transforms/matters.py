@@ -273,10 +273,12 @@ def _of_respondent(base, surges, behind, records, respondent) -> tuple[dict, lis
     own = behind.filter(pl.col("respondent_key") == respondent)
     linked = own["incident_id"].drop_nulls().unique().to_list()
     whole = records.filter(pl.col("incident_id").is_in(linked) & (pl.col("respondent_key") == respondent))
+    # An incident that was there long before the rise has a part in it, but is another matter: with its past it would drown what is new.
+    whole = whole.filter(pl.col("record_id").is_in(own["record_id"].implode()).mean().over("incident_id") >= OVERLAP)
     ids = sorted({*own["record_id"].to_list(), *whole["record_id"].to_list()})
     lead = surges.row(0, named=True)
     return {**base, **_modes(own), "kind": "surge", "subject": "respondent", "respondent_key": respondent,
-            "incidents": sorted(linked), "problems": own["problem_code"].drop_nulls().unique().sort().to_list(),
+            "incidents": whole["incident_id"].unique().sort().to_list(), "problems": own["problem_code"].drop_nulls().unique().sort().to_list(),
             "streets": own["fine_place"].drop_nulls().unique().sort().to_list(),
             "observed": float(own.height), "expected": lead["expected"], "window": lead["window"],
             "p_value": surges["p_value"].min()}, ids
