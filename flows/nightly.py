@@ -140,8 +140,7 @@ def read_and_judge(run: Run, delivery: Delivery, landed: list[LandedFile]) -> In
     with run.step("read"):
         recent = house.read("select record_id, content, local_date from record where source_id = :s and local_date > :since",
                             s=mapping.source, since=run.day - timedelta(days=COPY_DAYS))
-        earlier = house.batches(mapping.source, before=run.day)["profile"].tail(PROFILES).to_list()
-        known = known_categories(pool([json.loads(p) for p in earlier if p]))
+        known = known_categories(pool([json.loads(p) for p in house.profiles(mapping.source, run.day, PROFILES)]))
         intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known, forgotten(house), run.aside, run.house.settings.slice_rows)
     if not intake.refused and landed:
         with run.step("validate"):

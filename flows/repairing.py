@@ -160,9 +160,9 @@ def _derived(house: House, source: str, wanted: pl.DataFrame, sound: pl.LazyFram
         looked |= {f.sha256 for f in reading.files}
         if not reading.files:
             continue
-        earlier = warehouse.batches(source, before=reading.day)["profile"].tail(PROFILES).to_list()
+        earlier = warehouse.profiles(source, reading.day, PROFILES)
         intake = take_in(mapping, Delivery(source, tuple(f.path for f in reading.files)), reading.files, key,
-                         _recent(sound, done, last, reading.day), known_categories(pool([json.loads(p) for p in earlier if p])))
+                         _recent(sound, done, last, reading.day), known_categories(pool([json.loads(p) for p in earlier])))
         mine = late.filter(pl.col("replayed_on") == reading.day) if reading.is_replay else late
         rows = intake.sound.filter(pl.col("record_id").is_in(ids.implode())).join(
             mine.select(_ROW), on=_ROW, how="semi" if reading.is_replay else "anti", nulls_equal=True)

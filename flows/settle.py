@@ -74,7 +74,7 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
             day_starts_at=mapping.day_starts_at, delivers=mapping.delivers, due_by=mapping.due_by, full_export=mapping.full_export,
             is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=_history(house, mapping, run),
             withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=pl.concat(known_ids),
-            before=pool([json.loads(p) for p in earlier["profile"].tail(PROFILES).to_list() if p]),
+            before=pool([json.loads(p) for p in house.profiles(source, run.day, PROFILES)]),
             mapped=frozenset(intake.headers.values()),
             open_ids=_open_ids(house, mapping) if mapping.full_export else None,
             delivered_ids=intake.seen["record_id"] if mapping.full_export else None,

@@ -233,6 +233,17 @@ def test_inputs_are_taken_once_their_batch_is_stored(house):  # noqa: F811
     assert house.batches("s")["codes"].to_list() == [["B06"], ["B06"]]
 
 
+def test_the_last_profiles_before_a_day_are_those_of_stored_batches_the_latest_last(house):  # noqa: F811
+    def batch(n, outcome, profile):
+        return write("batch", [{"batch_id": n, "run_id": n, "source_id": "s", "run_date": date(2026, 6, int(n)), "as_of": JUNE, "outcome": outcome, "profile": profile}])
+    for n, outcome, profile in (("1", "ok", '{"rows": 1}'), ("2", "failed", '{"rows": 2}'), ("3", "withheld", '{"rows": 3}'), ("4", "ok", None), ("5", "ok", '{"rows": 5}')):
+        house.publish(Publication(run=run(n), writes=[batch(n, outcome, profile)]))
+    assert house.profiles("s", date(2026, 6, 5), 12) == ['{"rows": 1}', '{"rows": 3}']
+    assert house.profiles("s", date(2026, 6, 9), 3) == ['{"rows": 3}', '{"rows": 5}']
+    assert house.profiles("t", date(2026, 6, 9), 3) == []
+    assert "profile" not in house.batches("s").columns
+
+
 def test_open_warnings_and_decisions_known_then(house):  # noqa: F811
     warnings = [warning("w1", streets=["甲街", "乙街"]), warning("w2", status="closed"), warning("w3", merged_into="w1")]
     decided = [{"decision_id": d, "kind": "accept", "known_at": at(f"2026-06-0{d} 00:00"), "codes": ["B02"], "source_id": "s"} for d in "12"]

@@ -1,5 +1,5 @@
 """Rows of a query as a typed polars frame, the same from both engines."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -76,12 +76,14 @@ def typed(rows: Sequence[Any], names: Sequence[str], sqlite: bool) -> pl.DataFra
     return frame.with_columns(_cooked(n, t) for n, t in known.items() if first[n] != t)
 
 
-def fetch_table(connection: sa.Connection, table: sa.Table, where: str = "", parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
-    """The rows of a table in the order of its key; lists of texts as lists.
+def fetch_table(connection: sa.Connection, table: sa.Table, where: str = "", parameters: Mapping[str, Any] | None = None,
+                without: Collection[str] = ()) -> pl.DataFrame:
+    """The rows of a table in the order of its key, but for some columns; lists of texts as lists.
 
     Sorted here: databases sort texts by different rules, and one asked for an order may leave the index that finds the rows.
     """
-    frame = fetch(connection, f'select * from "{table.name}"' + (f" where {where}" if where else ""), parameters)
+    columns = ", ".join(c.name for c in table.c if c.name not in without) if without else "*"
+    frame = fetch(connection, f'select {columns} from "{table.name}"' + (f" where {where}" if where else ""), parameters)
     return as_lists(frame, table).sort(c.name for c in table.primary_key)
 
 

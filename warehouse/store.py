@@ -27,7 +27,7 @@ from warehouse.reading import as_lists, bound, fetch, fetch_table
 from warehouse.settings import Settings
 from warehouse.warning_work import keep_up
 
-STORED = ("ok", "notices", "withheld")
+STORED = ("ok", "notices", "withheld")   # also as a list of SQL
 #: What a run may end as; a run without one is still going on, or dead.
 OUTCOMES = (*STORED, "failed", "interrupted")
 LATEST: dict[str, Any] = {
@@ -360,14 +360,22 @@ class Warehouse:
         return found.filter(pl.col("outcome").is_in(STORED)).sort("run_date", "run_id", "sha256", "name")
 
     def batches(self, source_id: str | None = None, before: date | None = None, since: date | None = None) -> pl.DataFrame:
-        """Stored batches (outcome ok, notices or withheld) by run date: columns of the table `batch`, `profile` as JSON text."""
-        where, given = ["outcome in ('ok', 'notices', 'withheld')"], {}
+        """Stored batches (outcome ok, notices or withheld) by run date: columns of the table `batch` but for `profile` (`profiles`)."""
+        where, given = [f"outcome in {STORED}"], {}
         for condition, name, value in (("source_id = :source_id", "source_id", source_id), ("run_date < :before", "before", before),
                                        ("run_date >= :since", "since", since)):
             if value is not None:
                 where.append(condition)
                 given[name] = value
-        return self.select("batch", " and ".join(where), **given).sort("source_id", "run_date", "as_of", "batch_id")
+        with self.engine.connect() as connection:
+            found = fetch_table(connection, tables.batch, " and ".join(where), given, without={"profile"})
+        return found.sort("source_id", "run_date", "as_of", "batch_id")
+
+    def profiles(self, source_id: str, before: date, n: int) -> list[str]:
+        """The column profiles, as JSON text, of the last `n` stored batches of a source with an earlier run date, the latest last."""
+        rows = self.read(f"select profile from batch where outcome in {STORED} and source_id = :source_id and run_date < :before "
+                         "order by run_date desc, as_of desc, batch_id desc limit :n", source_id=source_id, before=before, n=n)
+        return rows["profile"].drop_nulls().reverse().to_list()
 
     def decisions(self, as_of: datetime) -> pl.DataFrame:
         """Decisions known at `as_of`, in the order in which they were made."""
