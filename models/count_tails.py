@@ -21,7 +21,7 @@ def upper_tail(count, mean, dispersion):
     out[use] = gammainc(count[use], mean[use])
     use = some & (phi < 1)
     left = mean[use] / (1 - phi[use]) - count[use] + 1
-    out[use] = np.where(left > 0, betainc(count[use], np.maximum(left, 1e-9), 1 - phi[use]), 0.)
+    out[use] = np.where(left > 1e-9, betainc(count[use], np.maximum(left, 1e-9), 1 - phi[use]), 0.)       # nothing lies above the size
     use = some & (phi > 1)
     out[use] = betainc(count[use], mean[use] / (phi[use] - 1), 1 - 1 / phi[use])
     return out
