@@ -1,11 +1,11 @@
 """How far holidays differ from one another: what past ones say of how well one effect for all of them fits the next."""
 import numpy as np
 
+from models.robust_counts import robust_scatter
 from models.surge_calendar import after_holiday
 
 LEAST = 12                    # days of a kind; fewer say nothing
 RECORDS = 5.0                 # expected on such a day; below, its scatter is its noise
-WIDE = 0.9, 1.645             # this quantile of the absolute deviations, and what it is of a normal law: an outbreak that met a holiday lies beyond it
 MOST = 1.0
 
 
@@ -24,7 +24,6 @@ def holiday_doubt(y, mu, phi, holidays):
         seen, due = y[days], np.maximum(mu[days], 1e-9)
         if len(due) < LEAST:
             continue
-        scatter = (np.quantile(np.abs(seen / due - 1), WIDE[0], axis=0) / WIDE[1]) ** 2
-        more = scatter - phi * np.median(1 / due, 0)
+        more = robust_scatter(seen, due) - phi * np.median(1 / due, 0)
         out[kind] = np.where(np.median(due, 0) >= RECORDS, np.clip(more, 0, MOST), 0)
     return out

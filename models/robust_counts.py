@@ -55,6 +55,14 @@ def usual_weights(y, mu, phi, smooth, limit):
     return out
 
 
+def robust_scatter(seen, due):
+    """(n_series,) variance of seen / due around 1 by the 90 % quantile of the absolute deviations, as a normal law has it: a single outbreak lies beyond it.
+
+    seen, due: (n, n_series).
+    """
+    return (np.quantile(np.abs(seen / due - 1), .9, axis=0) / 1.645) ** 2
+
+
 def dispersion(y, mu, weights, k):
     """(n_series,) variance over mean, from winsorised residuals; k: coefficients spent."""
     n = len(y)

@@ -7,13 +7,13 @@ import numpy as np
 from scipy.stats import chi2
 
 from models.count_tails import mid_tail
+from models.robust_counts import robust_scatter
 
 YEAR = {"D": 365.25, "W": 52.18}
 WEEK = {"D": 7, "W": 1}
 HALVES = 4, 7                 # weeks on either side: those that are like this one, and the season around it, for that these agreed may have been luck; the larger counts
 YEARS = 3                     # fewer say nothing
 LEAST = 10.0                  # records a week: below, a week's scatter is its noise
-WIDE = 0.9, 1.645             # this quantile of the absolute deviations, and what it is of a normal law: one year's outbreak of a few weeks lies beyond it
 SURE = 2.0                    # standard errors by which the scatter must exceed the noise
 MOST = 2.0                    # a mean known to no better than a factor of two and a half
 SHARES = np.array([.4, .3, .2, .08, .02])               # of what the scatter may truly be, the likely first
@@ -43,9 +43,8 @@ def _scatter(seen, due, phi, rows, anchor, freq, years, half):
     begin = begin[(begin >= 0) & (begin + week <= len(rows))]
     seen, due = (x[begin + week] - x[begin] for x in (seen, due))
     due = np.maximum(due, 1e-9)
-    scatter = (np.quantile(np.abs(seen / due - 1), WIDE[0], axis=0) / WIDE[1]) ** 2
     room = 1 + SURE * 1.3 * np.sqrt(2 / len(begin))
-    return np.where(np.median(due, 0) >= LEAST, scatter - phi * np.median(1 / due, 0) * room, 0.)
+    return np.where(np.median(due, 0) >= LEAST, robust_scatter(seen, due) - phi * np.median(1 / due, 0) * room, 0.)
 
 
 def doubted_tail(count, mean, dispersion, season, degrees):
