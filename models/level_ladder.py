@@ -28,7 +28,8 @@ def believed_alike(values, information, prior, strength):
     weight = 1 / noise ** 2
     seen = np.minimum((values - pooled) ** 2, 9 * noise) - noise
     differ = np.sum(weight * seen) / max(np.sum(weight), 1e-300)
-    return believed(values, information, prior, max(strength, min(2 * pooled ** 2 / max(differ, 1e-9), MOST_ALIKE)))
+    strength = max(strength, min(2 * pooled ** 2 / max(differ, 1e-9), MOST_ALIKE))
+    return (information * values + strength * pooled) / (information + strength)
 
 
 def moves(ratio, noise):

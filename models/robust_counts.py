@@ -70,6 +70,14 @@ def dispersion(y, mu, weights, k):
     return np.einsum("ij,ij,ij->j", np.broadcast_to(weights, d.shape), d, d) / np.maximum(mu.sum(0), 1e-9) * n / max(n - k, 1)
 
 
+def rows_told(n, mu, phi):
+    """How many rows of normal residuals tell a dispersion as surely as n rows of negative binomial counts do (by their fourth moment), float64 (n_series,).
+
+    mu: (n_series,) mean of a row; phi: their dispersion. The noise variance of the dispersion is 2 phi ** 2 over it.
+    """
+    return n * mu / (mu + 3 * phi - 3 + .5 / phi)
+
+
 @lru_cache(maxsize=4)
 def variance_kept(limit):
     """Table (len(GRID_PHI), len(GRID_MEAN)): share of the variance that is left after weighting where nothing is wrong."""

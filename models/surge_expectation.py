@@ -12,7 +12,7 @@ import numpy as np
 from models.holiday_doubt import holiday_doubt
 from models.level_ladder import believed, believed_alike, ladder, moves
 from models.log_linear import fit_log_linear
-from models.robust_counts import UNUSUAL, dispersion, read_table, sliding_sum, usual_weights, variance_kept
+from models.robust_counts import UNUSUAL, dispersion, read_table, rows_told, sliding_sum, usual_weights, variance_kept
 from models.season_doubt import season_doubt
 from models.surge_calendar import APART, OWN, PERIOD, Prior, design
 
@@ -283,7 +283,8 @@ def leaf_spread(y, means, mu_total, share, index, freq, windows):
     live = len(d) * mu.mean(0) / (mu.mean(0) + .5)
     first = np.maximum(believed(np.minimum(rough, 5.), live, 1.1, 30.), 1.)
     weights = usual_weights(d, mu, first, SMOOTH[freq], UNUSUAL_LEAF)
-    phi = np.maximum(believed_alike(dispersion(d, mu, weights, 0), live, 1.1, 30.), 1.)
+    own = dispersion(d, mu, weights, 0)
+    phi = np.maximum(believed_alike(own, rows_told(len(d), mu.mean(0), max(own @ live / live.sum(), 1.)), 1.1, 30.), 1.)
     sampled = spreads(d, mu, weights, phi, windows)
     out = np.repeat((sampled @ live / live.sum())[:, None], y.shape[1], 1)
     out[:, some] = sampled

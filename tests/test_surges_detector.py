@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.level_ladder import believed, believed_alike
+from models.robust_counts import dispersion, rows_told
 from models.surges import SurgeDetector
 
 GROUPS = np.stack([np.repeat(np.arange(12), 25), np.tile(np.arange(25), 12)], 1)
@@ -50,10 +51,19 @@ def test_dispersions_are_pooled_where_they_are_alike_and_left_where_they_differ(
     live = np.full(400, 40.)
     noise = lambda true: true * (1 + np.sqrt(2 / live) * rng.standard_normal(400))
     alike = believed_alike(noise(np.full(400, 1.3)), live, 1.1, 30.)
+    assert np.allclose(believed_alike(np.full(400, 1.3), live, 1.1, 30.), 1.3, atol=.001), "the pool itself is drawn to the prior by no more than it was"
     assert alike.std() < .05 < believed(noise(np.full(400, 1.3)), live, 1.1, 30.).std() and abs(alike.mean() - 1.3) < .05
     true = np.where(np.arange(400) % 2, 1.1, 4.)
     apart = believed_alike(noise(true), live, 1.1, 30.)
     assert apart[1::2].mean() < 2 and apart[::2].mean() > 3
+
+
+@pytest.mark.parametrize(("mu", "phi"), [(.05, 1.3), (.5, 1.0), (.5, 2.5), (6., 3.0)])
+def test_a_dispersion_is_as_unsure_as_the_fourth_moment_of_counts_says(mu, phi):
+    rng = np.random.default_rng(4)
+    y = rng.poisson(mu, (300, 20_000)) if phi == 1 else rng.negative_binomial(mu / (phi - 1), 1 / phi, (300, 20_000))
+    told = dispersion(y, np.full(y.shape, mu), np.ones(y.shape), 0)
+    assert abs(told.var() / (2 * phi ** 2 / rows_told(300, mu, phi)) - 1) < .1
 
 
 def test_a_day_is_judged_the_same_with_and_without_later_days(city):
@@ -107,7 +117,8 @@ def test_a_series_that_was_always_empty_and_brings_six_is_a_surge(city, groups):
     counts[:, 7] = 0
     counts[-1, 7] = 6
     result = SurgeDetector().detect(counts, [len(counts) - 1], groups=groups)
-    assert result.p_value[0, 7] < 2e-6
+    # With groups its problem and street lead one to expect a record a week all the same, and its dispersion is that of the others.
+    assert result.p_value[0, 7] < (2e-6 if groups is None else 1e-4)
     assert result.window[0, 7] == 1 and result.observed_window[0, 7] == 6 and result.expected_day[0, 7] > 0
 
 
