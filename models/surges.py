@@ -17,11 +17,11 @@ __all__ = ["EARS", "EarsResult", "FarringtonFlexible", "FarringtonResult", "Surg
 
 REFIT = {"D": 7, "W": 13}          # rows between fits; anchored to absolute rows
 LEFT_OUT = {"D": 7, "W": 3}        # rows before an anchor that it does not learn from: a young outbreak must not become normal
-HISTORY = {"D": 1826, "W": 520}    # rows a fit looks back over
+HISTORY = {"D": 1826, "W": 780}    # rows a fit looks back over
 SHORTEST = {"D": 56, "W": 26}      # rows since the first records, below which nothing is said
 WINDOWS = {"D": (1, 2, 3, 5, 7), "W": (1, 2)}
 #: Two weeks' sum finds an outbreak a week late: its p-value counts as this much of its own, so that it must be surer than one week's to speak.
-LATER = {"D": 1.0, "W": 0.7}
+LATER = {"D": 1.0, "W": 0.75}
 
 
 @dataclass(frozen=True)
