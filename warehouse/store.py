@@ -517,7 +517,8 @@ def _current(rows: pl.LazyFrame, moment: datetime) -> pl.LazyFrame:
     several = rows.filter((pl.col("revision_no") > 1) & (pl.col("known_at") <= moment)).select("record_id").unique().collect().to_series()
     again = pl.col("record_id").is_in(several.implode())
     alone = rows.filter((pl.col("known_at") <= moment) & ~again)
-    return pl.concat([alone, current_view(rows.filter(again), moment)])  # type: ignore[arg-type]
+    sorted_out: Any = current_view(rows.filter(again), moment)  # type: ignore[arg-type]
+    return pl.concat([alone, sorted_out])
 
 
 def _files(connection: sa.Connection, dataset: str, known_to: datetime | None, sources: Sequence[str] | None = None,
