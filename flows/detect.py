@@ -10,7 +10,7 @@ from scipy.stats import poisson
 from flows.places import Place
 from models.slow_rise import SlowRise
 from models.surge_incidents import IncidentGrowth, RespondentSurge
-from models.surges import SurgeDetector
+from models.surges import FIRST, SurgeDetector
 from policy.calendar import holidays
 from transforms.counts import Matrix, matrix
 from transforms.matters import MEMBER, SIGNAL, as_signals
@@ -36,7 +36,7 @@ ASKED = 2 / 3
 SLOW_RATIO = 1.5
 SLOW_DAYS = 126
 #: A slow rise that chance brings stays: in a year of nights on worlds where nothing rises, a p-value of p is first undercut 20 to 27 times p for each cell,
-#: not 365 times. So many nights of it are paid as one alarm; half as many as would hold there, for real cells are clumpier.
+#: not 365 times. With so many nights of it paid as one, it is newly raised about as often as a surge (`FIRST` of its line).
 SLOW_NIGHTS = 7
 
 CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String,
@@ -49,7 +49,8 @@ CELL_RESULT = {"series_id": pl.String, "level": pl.String, "problem_code": pl.St
 class Detection:
     """`cells`: every watched cell tonight, with its p-values (CELL_RESULT, `alarm`). `signals`, `members`: what spoke.
     `streets`: excess by street of the speaking whole-place problems. `campaigns`: signals that rest on a few callers, a problem's once a place.
-    `counts`: the counts as known tonight. `expected_false_alarms`: of the p-values that were judged."""
+    `counts`: the counts as known tonight. `expected_false_alarms`: how many of tonight's newly raised alarms chance alone would bring, of all p-values that were
+    judged. `threshold`: the line of p, drawn as though every night under it were an alarm: what that leaves unspent is for what real records bring beyond chance."""
 
     cells: pl.DataFrame
     signals: pl.DataFrame
@@ -189,7 +190,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     signals = signals.join(few, on="signal_id", how="anti")
     members = members.join(signals.select("signal_id"), on="signal_id", how="semi")
     return Detection(cells.with_columns((pl.col("p_value") <= threshold).fill_null(False).alias("alarm")), signals, members,
-                     _streets(signals, recent, cells, day), campaigns, threshold * n_tests, threshold, _q_values(
+                     _streets(signals, recent, cells, day), campaigns, FIRST["D"] * threshold * n_tests, threshold, _q_values(
                          tested.select("series_id", "p_value"), grown.select(_named("incident", "incident_id"), "p_value"),
                          busy.select(_named("respondent", "respondent_key"), "p_value"),
                          slow.select(_named("slow", "series_id"), pl.col("slow_p") / SLOW_NIGHTS)))

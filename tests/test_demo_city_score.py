@@ -69,7 +69,7 @@ def test_traps(truth):
 def test_a_warning_about_nothing_is_a_false_alarm(truth):
     sheet = score(truth, *said(("W1", date(2026, 6, 22), "surge", "blue", "z", 6)), None, NIGHTS, expected_false_alarms=1.4)
     assert (sheet.minor, sheet.others) == (0, 1)
-    assert "1.4" in " ".join(sheet.sentences("en"))
+    assert "by chance: 1.4; allowed by the budget: 3.0" in " ".join(sheet.sentences("en"))
 
 
 def test_a_warning_that_comes_back_is_an_alarm_of_what_came_back(truth):

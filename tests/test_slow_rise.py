@@ -7,6 +7,7 @@ import pytest
 
 from flows.detect import CELL_RESULT, SLOW_DAYS, SLOW_NIGHTS, find_signals
 from models.slow_rise import SlowRise
+from models.surges import FIRST
 
 PROBLEMS, STREETS, DAYS = 30, 12, 500
 GROUPS = np.stack(np.meshgrid(np.arange(PROBLEMS), np.arange(STREETS), indexing="ij"), -1).reshape(-1, 2)
@@ -111,6 +112,13 @@ def test_a_slow_rise_speaks_at_the_line_of_its_week():
         slow = cell(slow_p=slow_p, slow_observed=18.0, slow_expected=8.0, steady=True)
         found = find_signals(slow, records(21, 7), DAY, 2.0, 5000, [])
         assert found.signals.height == speaks and found.q_values["slow:p@C/S1"] == pytest.approx(min(1, 2 * slow_p / SLOW_NIGHTS))
+
+
+def test_a_list_states_what_chance_newly_raises_of_what_its_budget_allows():
+    """Two a week for 5,000 series allow 2/7/5000 a night of one cell, over its two tests; a night under the line is the first of its kind about every other time."""
+    found = find_signals(cell(slow_p=.5, slow_observed=9.0, slow_expected=8.0, steady=True), records(21, 7), DAY, 2.0, 5000, [])
+    assert found.threshold == pytest.approx(2 / 7 / 5000 / 2)
+    assert found.expected_false_alarms == pytest.approx(FIRST["D"] * 2 / 7 / 5000)
 
 
 def test_a_respondent_that_is_mostly_asked_about_is_an_inquiry_rise_and_one_that_is_complained_of_a_surge():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.level_ladder import believed, believed_alike
 from models.robust_counts import dispersion, rows_told
-from models.surges import SurgeDetector
+from models.surges import FIRST, SurgeDetector
 
 GROUPS = np.stack([np.repeat(np.arange(12), 25), np.tile(np.arange(25), 12)], 1)
 
@@ -64,6 +64,14 @@ def test_a_dispersion_is_as_unsure_as_the_fourth_moment_of_counts_says(mu, phi):
     y = rng.poisson(mu, (300, 20_000)) if phi == 1 else rng.negative_binomial(mu / (phi - 1), 1 / phi, (300, 20_000))
     told = dispersion(y, np.full(y.shape, mu), np.ones(y.shape), 0)
     assert abs(told.var() / (2 * phi ** 2 / rows_told(300, mu, phi)) - 1) < .1
+
+
+def test_of_the_days_under_a_line_about_half_are_the_first():
+    """A list states newly raised alarms: a series that chance puts under the line stays there while its window holds the same records."""
+    p = np.stack([SurgeDetector().p_values(sparse_city(seed, 560), np.arange(440, 560), groups=GROUPS) for seed in range(40, 46)], 2).reshape(120, -1)
+    flag = p <= .001
+    first = sum(1 + (np.diff(np.flatnonzero(f)) > 7).sum() for f in flag.T if f.any())
+    assert flag.sum() > 150 and abs(first / flag.sum() - FIRST["D"]) < .1
 
 
 def test_a_day_is_judged_the_same_with_and_without_later_days(city):

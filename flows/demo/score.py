@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.demo.openings import OPENING
 from flows.demo.truth import Truth
+from models.surges import FIRST
 from policy.catalogue import say
 from policy.taxonomy import taxonomy
 from transforms.matters import BY_RULE
@@ -88,8 +89,8 @@ class Score:
             mean = {k: sum(getattr(o, k) for o in raised) / len(raised) for k in ("before", "after", "lead_days")}
             said.append(say("score.lead", lang, before=f"{mean['before']:.0f}", after=f"{mean['after']:.0f}", days=f"{mean['lead_days']:.1f}"))
             said.append(say("score.median", lang, days=f"{median(o.days_from_first or 0 for o in raised):g}"))
-        expected = "–" if self.expected_false is None else f"{self.expected_false:.1f}"
-        return [*said, say("score.others", lang, minor=self.minor, false=self.others, expected=expected),
+        expected, allowed = ("–", "–") if self.expected_false is None else (f"{self.expected_false:.1f}", f"{self.expected_false / FIRST['D']:.1f}")
+        return [*said, say("score.others", lang, minor=self.minor, false=self.others, expected=expected, allowed=allowed),
                 say("score.single", lang, n=self.single, right=self.right)]
 
     def table(self, lang: str):
