@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from models.count_tails import mid_tail
+from models.count_tails import mid_tail, upper_tail
 from models.log_linear import fit_log_linear
 from models.window_minimum import combined
 
@@ -208,7 +208,7 @@ class RespondentSurge:
     """p-values for "as many or more records about a respondent in the last 1, 3, 7 days" against its own eight weeks before them.
 
     reference_days: length of the reference; its rate is gamma-Poisson, shrunk towards the respondents of the reference by moments. A respondent with
-    no record in the reference counts from its first record on, at the prior's rate.
+    no record in the reference counts from its first record on, at the prior's rate; the p-value of any other is given that it has a record in the longest window.
     """
 
     def __init__(self, reference_days=56, windows=WINDOWS):
@@ -254,6 +254,10 @@ class RespondentSurge:
             seen, due = np.where(better, k, seen), np.where(better, mean + given, due)
         rate_now = np.maximum(size / weight, 1e-9)
         p = combined(best, rate_now, 1 + 1 / weight, tuple(self.windows))
+        # Only those heard of in the longest window are asked about: without that, the seldom heard of would be unusual for having come at all.
+        e = week[n_days - longest:].sum()
+        heard = upper_tail(1, np.maximum(size / weight * e, 1e-9), 1 + e / weight)
+        p = np.where(newcomer, p, np.minimum(p / heard, 1.))
         live = counts[n_days - longest:].any(0)
         found = pl.DataFrame({"respondent": keys, "window": window.astype(np.int32), "n_window": seen.astype(np.int64), "expected": due, "p_value": p})
         return found.filter(pl.Series(live)).sort("p_value", "respondent")

@@ -109,3 +109,17 @@ def test_a_respondent_is_judged_by_its_own_eight_weeks():
     assert found["respondent"][0] == "r501" and p["r501"] < 1e-4
     assert p["r500"] > .05
     assert (found["p_value"] < .001).sum() <= 4
+
+
+def test_a_respondent_that_is_seldom_heard_of_is_not_unusual_for_having_come_at_all():
+    """Asked about are those with a record in the last seven days: among them, too, no more than a thousandth has p < .001."""
+    found = []
+    for seed in range(6):
+        counts = np.random.default_rng(seed).poisson(np.random.default_rng(99 + seed).gamma(.4, .05, 6000), (63, 6000))
+        i, j = np.nonzero(counts)
+        frame = pl.DataFrame({"respondent": j, "date": [TODAY - timedelta(days=62 - int(d)) for d in i], "n_records": counts[i, j]})
+        found.append(RespondentSurge().p_values(frame, TODAY)["p_value"])
+    p = pl.concat(found).to_numpy()
+    assert len(p) > 3000
+    for level, most in ((.1, 1.2), (.01, 1.5), (.001, 2.0)):
+        assert .3 < (p < level).mean() / level < most, level
