@@ -127,7 +127,7 @@ def _withheld_days(before: pl.DataFrame) -> frozenset[date]:
 
 def _history(house: Warehouse, mapping: SourceMapping, run: Run) -> pl.DataFrame:
     since = run.day - timedelta(days=GATE_DAYS)
-    rows = house.as_of(run.as_of, [mapping.source], since, ("created_at", "local_date", "street", "channel", "created_precision"), ordered=False)
+    rows = house.as_of(run.as_of, [mapping.source], since, ("created_at", "local_date", "street", "channel", "created_precision"))
     return day_history(rows, mapping.time_zone, mapping.day_starts_at)
 
 

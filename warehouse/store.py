@@ -219,11 +219,10 @@ class Warehouse:
         return rows.sort("record_id", "revision_no").collect()
 
     def as_of(self, moment: datetime, sources: Sequence[str] | None = None, since: date | None = None,
-              columns: Sequence[str] | None = None, ordered: bool = True) -> pl.LazyFrame:
+              columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """One row per record: the revision that was current at `moment`; with `since`, records of that local date on.
 
-        Columns of `REVISIONS`, or `columns` of them, in the order of record_id, or where that is not asked for in none, which is a third of the work: most
-        records have one revision. Only files that can hold a wanted row are read.
+        Columns of `REVISIONS`, or `columns` of them, in the order of record_id. Only files that can hold a wanted row are read.
         """
         with self.engine.connect() as connection:
             files = _files(connection, "revisions", moment, sources)
@@ -236,7 +235,7 @@ class Warehouse:
                 recent = files.filter(pl.col("month") >= since.strftime("%Y-%m"))
                 files = pl.concat([recent, files.join(also, on=["source_id", "month"], how="semi")]).unique("path").sort("path")
         rows = self.lake.scan("revisions", files["path"].to_list())
-        current: Any = current_view(rows, moment) if ordered else _current(rows, moment)  # type: ignore[arg-type]
+        current: Any = current_view(rows, moment)  # type: ignore[arg-type]
         if since is not None:
             current = current.filter(pl.col("local_date") >= since)
         return current.select(list(columns)) if columns is not None else current
@@ -510,15 +509,6 @@ def by_ids(connection: sa.Connection, query: str, ids: Sequence[str] | pl.Series
     if connection.dialect.name == "sqlite":
         return fetch(connection, query.format(ids="(select value as id from json_each(:ids))"), {"ids": json.dumps(unique), **more})
     return fetch(connection, query.format(ids="(select unnest(cast(:ids as text[])) as id)"), {"ids": unique, **more})
-
-
-def _current(rows: pl.LazyFrame, moment: datetime) -> pl.LazyFrame:
-    """`current_view` in no order: only records that have several revisions are sorted."""
-    several = rows.filter((pl.col("revision_no") > 1) & (pl.col("known_at") <= moment)).select("record_id").unique().collect().to_series()
-    again = pl.col("record_id").is_in(several.implode())
-    alone = rows.filter((pl.col("known_at") <= moment) & ~again)
-    sorted_out: Any = current_view(rows.filter(again), moment)  # type: ignore[arg-type]
-    return pl.concat([alone, sorted_out])
 
 
 def _files(connection: sa.Connection, dataset: str, known_to: datetime | None, sources: Sequence[str] | None = None,
