@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from models.problem_decisions import NOTHING_DECIDED, Decided
 from models.problem_groups import groups, together
@@ -134,8 +135,10 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
         change.merged |= {gone: into for gone, into in self._decided.merged.items() if gone in known}
         self.names_ |= {k: name for k, name in self._decided.names.items() if k in self.names_}
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def _learn(self, texts: pl.DataFrame, before: np.ndarray) -> Succession:
-        """Clusters the texts anew and carries the numbers over; writes what became of them into `before` (number of each text, −1: none)."""
+        """Clusters the texts anew and carries the numbers over; writes what became of them into `before` (number of each text, −1: none). Sums are added up by one
+        thread each: by several the last digit of a direction differs, and with it which of two equally near clusters a text joins."""
         at = np.flatnonzero((texts["title_words"].list.len() + texts["content_words"].list.len() > 0).to_numpy())
         if len(at) > self.max_sample:
             at = at[np.unique(np.linspace(0, len(at) - 1, self.max_sample).astype(int))]

@@ -25,11 +25,13 @@ def together(x: np.ndarray, wanted: float, random_state: int | None) -> np.ndarr
     seeds = random.randint(2**31 - 1, size=CLUSTERINGS)
 
     def clustered(run: int) -> np.ndarray:
-        with threadpool_limits(1):
+        with threadpool_limits(1, user_api="openmp"):       # of this thread alone; those of BLAS are everybody's
             return KMeans(sizes[run], n_init=1, max_iter=60, random_state=seeds[run]).fit_predict(x)
 
     counts = np.zeros((len(x), len(x)), np.float32)
-    for label in side_by_side(clustered, range(CLUSTERINGS)):
+    with threadpool_limits(1, user_api="blas"):
+        labels = side_by_side(clustered, range(CLUSTERINGS))
+    for label in labels:
         order = np.argsort(label, kind="stable")
         for block in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
             counts[np.ix_(block, block)] += 1
