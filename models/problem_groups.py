@@ -18,20 +18,19 @@ MAJORITY = 0.5
 
 def together(x: np.ndarray, wanted: float, random_state: int | None) -> np.ndarray:
     """How often two rows were in one cluster, 0 to 1: float32 `(n, n)`. Evidence accumulation (Fred and Jain 2005) over `CLUSTERINGS` k-means with
-    fewer and more clusters than the `wanted` groups; the same on any number of threads, as each is worked by one.
+    fewer and more clusters than the `wanted` groups; the same on any number of threads, as each is worked by one,
+    where the caller has BLAS on one.
     """
     random = check_random_state(random_state)
     sizes = np.clip(np.linspace(COARSEST * wanted, FINEST * wanted, CLUSTERINGS).astype(int), 2, len(np.unique(np.round(x, 6), axis=0)))
     seeds = random.randint(2**31 - 1, size=CLUSTERINGS)
 
     def clustered(run: int) -> np.ndarray:
-        with threadpool_limits(1, user_api="openmp"):       # of this thread alone; those of BLAS are everybody's
+        with threadpool_limits(1, user_api="openmp"):       # this thread's own; the limit of BLAS is everybody's, and the caller's to set
             return KMeans(sizes[run], n_init=1, max_iter=60, random_state=seeds[run]).fit_predict(x)
 
     counts = np.zeros((len(x), len(x)), np.float32)
-    with threadpool_limits(1, user_api="blas"):
-        labels = side_by_side(clustered, range(CLUSTERINGS))
-    for label in labels:
+    for label in side_by_side(clustered, range(CLUSTERINGS)):
         order = np.argsort(label, kind="stable")
         for block in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
             counts[np.ix_(block, block)] += 1

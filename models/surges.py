@@ -23,8 +23,8 @@ WINDOWS = {"D": (1, 2, 3, 5, 7), "W": (1, 2)}
 #: Two weeks' sum finds an outbreak a week late: its p-value counts as this much of its own, so that it must be surer than one week's to speak.
 LATER = {"D": 1.0, "W": 0.75}
 #: Of the rows on which chance puts a series under a far line, this share are the first within seven days (two weeks): a window that spoke today holds most of the same
-#: counts tomorrow. What a list holds of newly raised alarms is this share of its line times its tests. With means and dispersions known it is .48 for sparse series at
-#: a line of .00006, .45 for busy ones at .001.
+#: counts tomorrow. What a list holds of newly raised alarms is this share of its line times its tests. Seen where nothing happens: .48 in sparse series whose means and
+#: dispersions are known (line .00006), .45 in the daily signals (.001), .87 and .90 in weeks.
 FIRST = {"D": 0.47, "W": 0.87}
 
 
