@@ -64,10 +64,10 @@ def robust_scatter(seen, due):
 
 
 def dispersion(y, mu, weights, k):
-    """(n_series,) variance over mean, from winsorised residuals; k: coefficients spent."""
+    """(n_series,) variance over mean, from winsorised residuals; k: coefficients spent, a number or one for each series."""
     n = len(y)
     d = y - mu
-    return np.einsum("ij,ij,ij->j", np.broadcast_to(weights, d.shape), d, d) / np.maximum(mu.sum(0), 1e-9) * n / max(n - k, 1)
+    return np.einsum("ij,ij,ij->j", np.broadcast_to(weights, d.shape), d, d) / np.maximum(mu.sum(0), 1e-9) * n / np.maximum(n - k, 1)
 
 
 def rows_told(n, mu, phi):

@@ -21,7 +21,7 @@ HISTORY = {"D": 1826, "W": 780}    # rows a fit looks back over
 SHORTEST = {"D": 56, "W": 26}      # rows since the first records, below which nothing is said
 WINDOWS = {"D": (1, 2, 3, 5, 7), "W": (1, 2)}
 #: Two weeks' sum finds an outbreak a week late: its p-value counts as this much of its own, so that it must be surer than one week's to speak.
-LATER = {"D": 1.0, "W": 0.75}
+LATER = {"D": 1.0, "W": 0.7}
 #: Of the rows on which chance puts a series under a far line, this share are the first within seven days (two weeks): a window that spoke today holds most of the same
 #: counts tomorrow. What a list holds of newly raised alarms is this share of its line times its tests. Seen where nothing happens: .48 in sparse series whose means and
 #: dispersions are known (line .00006), .45 in the daily signals (.001), .87 and .90 in weeks.

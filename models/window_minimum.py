@@ -93,7 +93,7 @@ def looks_share(means, phis, doubt, level, windows):
         variance = [phis[k] * means[k] + doubt * means[k] ** 2 for k in (i, i + 1)]
         shared = phis[i] * means[i] + doubt * means[i] * means[i + 1]
         found = found + worth(np.clip(shared / np.sqrt(variance[0] * variance[1]), 0, 1))
-        alike = alike + worth(np.full_like(found, np.sqrt(windows[i] / windows[i + 1])))
+        alike = alike + worth(np.sqrt(windows[i] / windows[i + 1]))
     return found / alike
 
 
