@@ -17,6 +17,7 @@ USUAL_SHARE = 0.98                # of respondents that say what respondents in 
 LEAST = 2                         # callers in a window that can be growth: one who comes back late is recurrence, not growth
 RIDGE = 0.5                       # prior standard deviation, in logs, of a feature's coefficient
 WEEKDAY_PRIOR = 200.0             # records spread evenly over the week before any is seen
+STEADY = 20.0                     # records' worth of belief that all the other respondents draw what they used to
 FOUND = { "window": pl.Int32, "n_window": pl.Int64, "expected": pl.Float64, "p_value": pl.Float64,
          "n_records": pl.Int64, "n_callers": pl.Int64, "first_date": pl.Date, "last_date": pl.Date}
 
@@ -209,6 +210,7 @@ class RespondentSurge:
 
     reference_days: length of the reference; its rate is gamma-Poisson, shrunk towards the respondents of the reference by moments. A respondent with
     no record in the reference counts from its first record on, at the prior's rate; the p-value of any other is given that it has a record in the longest window.
+    Where all the others together draw more than they used to (the week after a television report), as much more is expected of it too.
     """
 
     def __init__(self, reference_days=56, windows=WINDOWS):
@@ -245,18 +247,18 @@ class RespondentSurge:
         window, seen, due = np.ones(len(keys), int), np.zeros(len(keys)), np.zeros(len(keys))
         for w in self.windows:
             e = week[n_days - w:].sum()
-            k = counts[n_days - w:].sum(0)
-            mean = np.maximum(size / weight * e, 1e-9)
+            k, usual = counts[n_days - w:].sum(0), past / exposure * e
+            level = np.maximum((k.sum() - k + STEADY) / (usual.sum() - usual + STEADY), 1.)
+            mean = np.maximum(size / weight * e * level, 1e-9)
             given = newcomer & (k > 0)
-            score = mid_tail(np.rint(k - given), mean, 1 + e / weight)
+            score = mid_tail(np.rint(k - given), mean, 1 + e * level / weight)
             better = score < best
             best, window = np.where(better, score, best), np.where(better, w, window)
             seen, due = np.where(better, k, seen), np.where(better, mean + given, due)
-        rate_now = np.maximum(size / weight, 1e-9)
-        p = combined(best, rate_now, 1 + 1 / weight, tuple(self.windows))
+        rate_now = np.maximum(size / weight * level, 1e-9)           # the longest window's level
+        p = combined(best, rate_now, 1 + level / weight, tuple(self.windows))
         # Only those heard of in the longest window are asked about: without that, the seldom heard of would be unusual for having come at all.
-        e = week[n_days - longest:].sum()
-        heard = upper_tail(1, np.maximum(size / weight * e, 1e-9), 1 + e / weight)
+        heard = upper_tail(1, mean, 1 + e * level / weight)          # in the longest window, the last that was looked at
         p = np.where(newcomer, p, np.minimum(p / heard, 1.))
         live = counts[n_days - longest:].any(0)
         found = pl.DataFrame({"respondent": keys, "window": window.astype(np.int32), "n_window": seen.astype(np.int64), "expected": due, "p_value": p})

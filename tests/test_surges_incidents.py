@@ -123,3 +123,19 @@ def test_a_respondent_that_is_seldom_heard_of_is_not_unusual_for_having_come_at_
     assert len(p) > 3000
     for level, most in ((.1, 1.2), (.01, 1.5), (.001, 2.0)):
         assert .3 < (p < level).mean() / level < most, level
+
+
+def test_where_all_respondents_rise_together_only_the_one_that_rises_more_stands_out():
+    """Four days after a television report everybody draws 1.8 times as much; one shop ten times."""
+    rates = np.r_[np.random.default_rng(7).gamma(.4, .25, 3000), .3]
+    below = []
+    for seed in range(4):
+        times = np.where(np.arange(63) >= 59, 1.8, 1.)
+        counts = np.random.default_rng(seed).poisson(rates * times[:, None])
+        counts[-4:, -1] = 3
+        i, j = np.nonzero(counts)
+        frame = pl.DataFrame({"respondent": j, "date": [TODAY - timedelta(days=62 - int(d)) for d in i], "n_records": counts[i, j]})
+        p = RespondentSurge().p_values(frame, TODAY)
+        assert p.filter(pl.col("respondent") == 3000)["p_value"].item() < 1e-3
+        below.append(p.filter(pl.col("respondent") < 3000).select((pl.col("p_value") < .01).mean()).item() / .01)
+    assert np.mean(below) < 1.5
