@@ -168,8 +168,8 @@ class SurgeDetector:
         if groups is not None:
             groups = np.asarray(groups)
             groups = groups[:, None] if groups.ndim == 1 else groups
-            if groups.ndim != 2 or len(groups) != counts.shape[1]:
-                raise ValueError(f"groups: wanted one row for each of {counts.shape[1]} series, got shape {groups.shape}")
+            if groups.ndim != 2 or len(groups) != counts.shape[1] or not groups.shape[1]:
+                raise ValueError(f"groups: wanted one row for each of {counts.shape[1]} series and a column or more, got shape {groups.shape}")
         return counts, holidays, groups
 
     def _cut(self, state):

@@ -194,6 +194,8 @@ def test_wrong_arguments_are_named():
         SurgeDetector().detect(counts, [99], holidays=np.zeros(5, bool))
     with pytest.raises(ValueError, match="groups"):
         SurgeDetector().detect(counts, [99], groups=np.zeros((2, 1), int))
+    with pytest.raises(ValueError, match="a column or more"):
+        SurgeDetector().detect(counts, [99], groups=np.zeros((3, 0), int))
     with pytest.raises(ValueError, match="negative"):
         SurgeDetector().detect(-counts, [99])
     with pytest.raises(ValueError, match="at:"):
