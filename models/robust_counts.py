@@ -1,7 +1,7 @@
 """Past outbreaks and outages count less: weights by residuals, and what that weighting takes from mean and variance.
 
 Noufaily et al. 2013 weight by the square of a residual over 2.58; that leaves enough of an outbreak in to raise later means by several per cent.
-Here the weight falls with the fourth power from 2.1 on for weeks, an outbreak is also looked for in sums of several periods, and the share of the variance
+Here the weight falls with the fourth power from 2.3 on for weeks, an outbreak is also looked for in sums of several periods, and the share of the variance
 that such weighting takes where nothing is wrong is computed and given back. The mean it takes (counts are skewed) is not: what past outbreaks leave in
 has the other sign and about the size.
 """
@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from models.count_tails import upper_tail
 
-UNUSUAL = {"D": 2.58, "W": 2.1}      # residual from which a period is down-weighted
+UNUSUAL = {"D": 2.58, "W": 2.3}      # residual from which a period is down-weighted
 FALL = 4                      # … with this power of it: farringtonFlexible's 2 leaves too much of an outbreak in
 LEAST = 2                     # a count that may be unusual
 GRID_MEAN = np.geomspace(.01, 200, 13)
