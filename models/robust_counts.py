@@ -15,6 +15,7 @@ from models.count_tails import upper_tail
 UNUSUAL = {"D": 2.58, "W": 2.3}      # residual from which a period is down-weighted
 FALL = 4                      # … with this power of it: farringtonFlexible's 2 leaves too much of an outbreak in
 LEAST = 2                     # a count that may be unusual
+SKEWED = 3.0                  # dispersion up to which a count's upper tail is nowhere thinner than a normal law's
 GRID_MEAN = np.geomspace(.01, 200, 13)
 GRID_PHI = np.array([1.0, 1.4, 2.2, 4.0, 8.0])
 
@@ -26,8 +27,11 @@ def residual(y, mu, phi):
 
 def down_weight(y, mu, phi, weights, limit):
     """Lowers `weights` in place to (limit / residual)^FALL where a residual is larger than `limit`; one record is never unusual."""
-    d = y - mu
-    far = np.flatnonzero((d * d > 3 * phi * mu) & ((y >= LEAST) | (d < 0)))
+    d, usual = y - mu, phi * mu
+    square = d * d
+    # Counts are skewed: so far above the mean their tail is wider than a normal law's (up to a dispersion of 3), and no residual reaches the limit.
+    above = np.where(phi <= SKEWED, .9 * limit ** 2, 3)
+    far = np.flatnonzero(np.where(d < 0, square > 3 * usual, (square > above * usual) & (y >= LEAST)))
     if len(far):
         s = np.abs(residual(y.ravel()[far], mu.ravel()[far], phi[far % y.shape[1]]))
         w = weights.ravel()

@@ -128,7 +128,8 @@ def spreads(y, mu, weights, phi, windows):
         if w == 1 or len(y) < 4 * w:
             out[i] = phi
             continue
-        r, m = sliding_sum(u, w), sliding_sum(mu, w).sum(0)
+        r = sliding_sum(u, w)
+        m = np.convolve(np.ones(len(r)), np.ones(w)) @ mu        # of all windows: each row as often as it lies in one
         r -= r.mean(0)
         ratio = np.minimum(np.einsum("ij,ij->j", r, r) / np.maximum(m, 1e-9) / base, 10.)
         live = len(y) / w * mu.mean(0) * w / (mu.mean(0) * w + .5)
@@ -159,17 +160,13 @@ def fit_alone(y, rows, holidays, anchor, freq, windows):
 def finest(groups):
     """The levels, from 0, of each column of `groups` that no other column refines (a district says nothing once the street is known), in order."""
     index = [np.unique(column, return_inverse=True)[1].ravel() for column in groups.T]
+    levels = [int(level.max()) + 1 for level in index]
     keep = []
-    for f in range(groups.shape[1]):
-        finer = False
-        for other in range(groups.shape[1]):
-            if other == f:
-                continue
-            pairs = len(np.unique(index[other] * (index[f].max() + 1) + index[f]))
-            levels_other, levels = index[other].max() + 1, index[f].max() + 1
-            finer |= pairs == levels_other and (levels < levels_other or other < f)
-        if not finer:
-            keep.append(index[f])
+    for f, level in enumerate(index):
+        # A factor with more levels (of two that are one, the earlier) refines this one where each of its levels lies in one of this one's.
+        finer = (o for o in range(len(index)) if (levels[o], -o) > (levels[f], -f))
+        if not any(len(np.unique(index[o] * levels[f] + level)) == levels[o] for o in finer):
+            keep.append(level)
     return keep
 
 
@@ -219,14 +216,18 @@ def fit_shares(y, rows, holidays, anchor, freq, windows, index):
         parts.append(part)
         means.append(followed(sums, mu, phi, weights, starts))
     seen, due = block_sums(y, starts), block_sums(mu_total, starts)
-    expected = 1 / due ** (len(index) - 1)
+    expected = np.repeat(1 / due ** (len(index) - 1), y.shape[1], 1)
     for mu, level in zip(means, index):
-        expected = expected * block_sums(mu, starts)[:, level]
+        expected *= block_sums(mu, starts).take(level, 1)
     ages = anchor - rows[starts] - np.diff(np.r_[starts, n]) / 2
     phi = np.full(y.shape[1], 1.2)
     memories = (np.inf, *MEMORIES[freq])
-    limit = expected * ladder(seen, expected, ages, phi, memories)[0]
-    seen = np.minimum(seen, np.ceil(limit + 2.58 * np.sqrt(phi * limit) + 1))
+    usual = expected * ladder(seen, expected, ages, phi, memories)[0]
+    most = np.sqrt(phi * usual)               # in place: these are the largest arrays of a night
+    most *= 2.58
+    most += usual
+    most += 1
+    np.minimum(seen, np.ceil(most, out=most), out=seen)
     share, doubt = ladder(seen, expected, ages, phi, memories)
     spread = leaf_spread(y, means, mu_total, share, index, freq, windows)
     return Expectation(freq, anchor, years, int(rows[0]), tuple(parts), tuple(index), share, spread, np.minimum(doubt, 2.), (np.zeros(y.shape[1]), 1), of_holidays)
