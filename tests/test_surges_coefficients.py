@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from models.coefficient_spread import learnt_precision
 from models.log_linear import fit_log_linear
+from models.robust_counts import FALL, LEAST, down_weight, residual
 from models.surge_expectation import by_level, finest
 
 GIVEN = np.array([.01, 4., 4.])          # of a level, and of two columns whose coefficients are believed to lie within .5
@@ -69,3 +70,14 @@ def test_a_factor_that_another_refines_is_left_out():
     district, problem = street // 5, np.array([0, 1, 0, 1, 0])
     kept = finest(np.stack([district, street, problem, street + 100], 1))
     assert [k.tolist() for k in kept] == [[1, 1, 0, 0, 2], [0, 1, 0, 1, 0]]
+
+
+@given(st.floats(.01, 400), st.sampled_from([1., 1.3, 2., 3., 3.1, 8.]), st.sampled_from([2.3, 2.58, 6.]))
+def test_no_unusual_count_is_passed_over_for_lying_near_its_mean(mean, phi, limit):
+    """Most counts are not asked how unusual they are; those that are asked and those that are not get the weights that all would get."""
+    y = np.arange(LEAST, 4 * int(mean + 8 * np.sqrt(phi * mean)) + 9, dtype=float)[:, None]
+    mu, weights = np.full(y.shape, mean), np.ones(y.shape)
+    down_weight(y, mu, np.array([phi]), weights, limit)
+    asked = (y > mu) & ((y - mu) ** 2 > 3 * phi * mu)
+    all_asked = (limit / np.maximum(np.abs(residual(y, mu, phi)), limit)) ** FALL
+    assert weights[asked] == pytest.approx(all_asked[asked])
