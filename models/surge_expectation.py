@@ -107,11 +107,11 @@ def regress(y, X, precision, kinds, freq, offset=None):
         coef, covariance = fit_log_linear(y, X, held * phi, offset, weights, start=coef, steps=3)
         covariance *= phi[:, None, None]
         mu = mean(coef)
-        k = 1 + np.clip(1 - np.einsum("njj->jn", covariance) * held, 0, 1)[1:].sum(0)          # coefficients that are free to follow the counts
-        robust = dispersion(y, mu, weights, k) / read_table(variance_kept(UNUSUAL[freq]), mu.mean(0), phi)
+        free = 1 + np.clip(1 - np.einsum("njj->jn", covariance) * held, 0, 1)[1:].sum(0)       # coefficients that follow the counts
+        robust = dispersion(y, mu, weights, free) / read_table(variance_kept(UNUSUAL[freq]), mu.mean(0), phi)
         # where much of the history is unusual the mean is wrong there, and the noise is what it looks like
         misfit = np.clip((CALM_SHARE - weights.mean(0)) / .08, 0, 1)
-        phi = robust + misfit * np.maximum(dispersion(y, mu, np.ones((1, 1)), k) - robust, 0)
+        phi = robust + misfit * np.maximum(dispersion(y, mu, np.ones((1, 1)), free) - robust, 0)
         live = len(y) * mu.mean(0) / (mu.mean(0) + .5)
         own = believed(phi, live, 1.1, 30.)
         phi = np.maximum(own, 1.)
