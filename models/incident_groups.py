@@ -2,7 +2,7 @@
 
 Rows stand in canonical order, so that ties fall the same way whatever order the records came in.
 """
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 import numpy as np
 from scipy import sparse
@@ -14,6 +14,7 @@ from scipy.spatial.distance import squareform
 DENSE = 1500
 #: What a pair that was never scored counts for.
 UNSCORED = 0.02
+BILLION = 10**9
 
 
 def components(i: np.ndarray, j: np.ndarray, n: int) -> np.ndarray:
@@ -90,34 +91,37 @@ def merge_groups(size: np.ndarray, a: np.ndarray, b: np.ndarray, p: np.ndarray, 
     # What the scored pairs of two groups add to what they would count unscored: it stays additive as groups join.
     excess = np.bincount(at, p[scored] - UNSCORED, minlength=len(pair))
     low, high = pair // k, pair % k
+    # Means in billionths, whole numbers, so that ties are ties.
+    mean, least = np.rint((UNSCORED + excess / (size[low] * size[high])) * BILLION).astype(np.int64), cut * BILLION
     # A joined group's mean with another lies between its parts' means, so only what hangs together by means of `cut` and more can join.
-    close = UNSCORED + excess / (size[low] * size[high]) >= cut
+    close = mean >= least
     piece = components(low[close], high[close], int(k))
     within = piece[low] == piece[high]
     near: dict[int, dict[int, float]] = {}
     for one, two, more in zip(low[within].tolist(), high[within].tolist(), excess[within].tolist()):
         near.setdefault(one, {})[two] = near.setdefault(two, {})[one] = more
     members_of = size.tolist()
-
-    def mean(one: int, two: int) -> float:
-        return UNSCORED + near[one][two] / (members_of[one] * members_of[two])
-
-    heap = [(-round(m, 9), one, two) for one, others in near.items() for two in others if one < two and (m := mean(one, two)) >= cut]
-    heapify(heap)
+    # The nearest pair first, then the smallest numbers: what it lacks of a mean of 1, and both groups, in one number.
+    bits = int(k).bit_length()
+    code = lambda mean, one, two: (BILLION - mean << bits | one) << bits | two
+    heap = sorted(map(code, mean[close].tolist(), low[close].tolist(), high[close].tolist()))
     final = np.arange(k)
     while heap:
-        best, one, two = heappop(heap)
-        if two not in near.get(one, ()) or round(mean(one, two), 9) != -best:
+        best = heappop(heap)
+        one, two = best >> bits & (1 << bits) - 1, best & (1 << bits) - 1
+        mine = near.get(one, {})
+        if two not in mine or round((UNSCORED + mine[two] / (members_of[one] * members_of[two])) * BILLION) != BILLION - (best >> 2 * bits):
             continue  # one of them has changed since
         for other, more in near.pop(two).items():
-            del near[other][two]
+            of_other = near[other]
+            del of_other[two]
             if other != one:
-                near[one][other] = near[other][one] = near[one].get(other, 0.0) + more
-        members_of[one] += members_of[two]
+                of_other[one] = mine[other] = mine.get(other, 0.0) + more
+        members_of[one] = n = members_of[one] + members_of[two]
         final[two] = one
-        for other in near[one]:
-            if (m := mean(one, other)) >= cut:
-                heappush(heap, (-round(m, 9), min(one, other), max(one, other)))
+        for other, more in mine.items():
+            if (m := round((UNSCORED + more / (n * members_of[other])) * BILLION)) >= least:
+                heappush(heap, code(m, one, other) if one < other else code(m, other, one))
     while (final[final] != final).any():
         final = final[final]
     return final
