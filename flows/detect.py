@@ -97,13 +97,13 @@ def cells_tonight(counts: pl.DataFrame, place: Place, day: date, quiet: pl.DataF
     if first is None or first > day:
         return pl.DataFrame(schema=CELL_RESULT)
     first = max(first, day - timedelta(days=LOOK_BACK))
-    recent = counts.filter(pl.col("date") > day - timedelta(days=WATCHED_DAYS))
+    recent = counts.filter(pl.col("date").is_between(max(first, day - timedelta(days=WATCHED_DAYS - 1)), day))
     out = []
     for level, by in (("fine", ["problem_code", "fine_place", "coarse_place"]), ("coarse", ["problem_code", "coarse_place"])):
         mine = recent.filter(pl.col("fine_place").is_not_null()) if level == "fine" else recent
         mine = mine.filter(pl.col("coarse_place").is_not_null())
         watched = mine.filter(pl.col("n") > 0).select(by).unique()
-        whole = matrix(counts.join(watched, on=by, how="semi"), by, first, day)
+        whole = matrix(counts, by, first, day, watched)
         if whole.series.is_empty():
             continue
         out.append(_judged(whole, level, place).select(list(CELL_RESULT)))

@@ -2,7 +2,7 @@
 
 A *node* is one or more records with the same text, place, respondent and problem: a campaign of hundreds of copies is one node.
 """
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy import sparse
 
 from models.incident_texts import NAME, NAME_IN_TITLE, SHIFT, WORD, Shelf, Texts, in_row_sums
 from models.similarity import WIDTH
+from models.threads import side_by_side
 from transforms.entities import normalise_respondent
 
 #: What is known of a record beside its texts.
@@ -174,8 +175,8 @@ class Corpus:
     """Nodes at hand with their weighted texts.
 
     n: how many. start, column: where each node's entries begin, and the feature of each. table: float32 `(entries, values)`; values: its columns by
-    name. arrays: name -> one for each node. rarity: name of a column -> the rarity of each node's value among all nodes, 0 to 1. named: the share of
-    all nodes that say who they are about.
+    name. arrays: name -> one for each node, COLUMNS as numbers, 0 where unknown. spelt: what each of these numbers stands for, by column. rarity: name
+    of a column -> the rarity of each node's value among all nodes, 0 to 1. named: the share of all nodes that say who they are about.
     """
 
     def __init__(self, texts: Texts, frame: pl.DataFrame, weights: Weights, basis: Basis, sizes: dict[str, np.ndarray], share: float) -> None:
@@ -188,29 +189,32 @@ class Corpus:
         idf, rare, ordinary = (w.astype(np.float32)[self.column] for w in (weights.idf, weights.rare, weights.ordinary))
         title, word, named, name = low >> 8 > 0, low & WORD > 0, low & NAME_IN_TITLE > 0, low & NAME > 0
         scaled = lambda values: unit(values, self.start) * shared
-        text = unit(IN_BOTH[low] * idf, self.start) * shared
-        names = named * rare
-        values = {
-            "title": scaled(IN_TITLE[low] * idf), "content": scaled(IN_CONTENT[low] * idf), "text": text,
-            "names_title": scaled(names), "names": scaled(name * rare),
-            "problem_title": scaled(title * ordinary * ~name), "problem": scaled(word * ordinary * ~name),
-            "title_set": title & shared, "set": word & shared, "squares": title * idf**2 * shared,
-            "title_rare4": title * (idf * shared) ** 4 * 1000, "rare4": word * (idf * shared) ** 4 * 1000, "names_weighted": names * shared,
+        values: dict[str, Callable[[], np.ndarray]] = {
+            "title": lambda: scaled(IN_TITLE[low] * idf), "content": lambda: scaled(IN_CONTENT[low] * idf), "text": lambda: scaled(IN_BOTH[low] * idf),
+            "names_title": lambda: scaled(named * rare), "names": lambda: scaled(name * rare),
+            "problem_title": lambda: scaled(title * ordinary * ~name), "problem": lambda: scaled(word * ordinary * ~name),
+            "title_set": lambda: title & shared, "set": lambda: word & shared, "squares": lambda: title * idf**2 * shared,
+            "title_rare4": lambda: title * (idf * shared) ** 4 * 1000, "rare4": lambda: word * (idf * shared) ** 4 * 1000,
+            "names_weighted": lambda: named * rare * shared,
         }
         # Side by side, for a pair's products need all of an entry's values.
         self.table = np.empty((len(self.column), len(values)), np.float32)
         self.values = {key: self.table[:, k] for k, key in enumerate(values)}
-        for column in self.values.values():
-            column[:] = values.pop(next(iter(values)))
+
+        def fill(key: str) -> None:
+            self.values[key][:] = values[key]()
+
+        side_by_side(fill, values)
         project = lambda name: basis.project(self.column, self.values[name], self.start)
         self.arrays: dict[str, np.ndarray] = {
-            "title_total": in_row_sums(title * idf**2, self.start), "names_total": in_row_sums(names, self.start),
+            "title_total": in_row_sums(title * idf**2, self.start), "names_total": in_row_sums(named * rare, self.start),
             "has_names_title": in_row_sums(named, self.start) > 0, "has_names": in_row_sums(name, self.start) > 0,
             "length": np.log1p(texts.length.astype(float)), "informative": texts.words >= INFORMATIVE, "district": texts.district,
             "lsa": project("text"), "lsa_title": project("title"),
             "first": frame["moment"].fill_null(0).to_numpy() / 86_400e6, "last": frame["last"].fill_null(0).to_numpy() / 86_400e6,
-            **{name: frame[name].to_numpy().astype(str) for name in COLUMNS},
+            **{name: frame[name].replace("", None).rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in COLUMNS},
         }
+        self.spelt = {name: pl.concat([pl.Series([""]), frame[name].filter(frame[name] != "").unique().sort()]) for name in COLUMNS}
         self.rarity = {name: np.log(weights.n / np.maximum(size, 1)) / np.log(max(weights.n, 2)) for name, size in sizes.items()}
 
     @classmethod

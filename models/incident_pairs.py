@@ -36,6 +36,8 @@ NAMES = ("cos_title", "cos_content", "cos_text", "contained_min", "contained_max
 INNER = ("title", "content", "text", "names_title", "names", "problem_title", "problem")
 OUTER = {"squares": ("squares", "set"), "names_in": ("names_weighted", "set"), "rare_titles": ("title_rare4", "title_set"),
          "rare_cross": ("title_rare4", "set"), "rare_texts": ("rare4", "set")}
+#: By name; `_turned`: those of (j, i).
+PRODUCTS = (*INNER, *OUTER, *(f"{name}_turned" for name in OUTER))
 #: The best and the fifth best cosine of each node.
 Scale = tuple[np.ndarray, np.ndarray]
 GRAPH = ("best_path", "shared", "shared_relative", "degree", "logit")
@@ -219,8 +221,8 @@ def low_high(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(a, b), np.maximum(a, b)
 
 
-def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 10_000) -> dict[str, np.ndarray]:
-    """Inner products of the nodes' values over the features that both of a pair have: name -> `(len(i),)`; `_turned`: those of (j, i)."""
+def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 10_000) -> np.ndarray:
+    """Inner products of the nodes' values over the features that both of a pair have: `(len(i), len(PRODUCTS))`."""
     names = list(corpus.values)
     inner, x, y = ([names.index(n) for n in wanted] for wanted in (INNER, *zip(*OUTER.values())))
     left, right = np.array([*inner, *x, *y]), np.array([*inner, *y, *x])
@@ -229,7 +231,7 @@ def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 10_000) 
     mark = sparse.csr_matrix((np.ones_like(numbers), corpus.column, start), shape=(corpus.n, WIDTH))
     for matrix in (where, mark):
         matrix.has_canonical_format = True
-    made = np.zeros((len(i), len(INNER) + 2 * len(OUTER)))
+    made = np.zeros((len(i), len(PRODUCTS)))
 
     def multiply(at: slice) -> None:
         met = where[i[at]].multiply(mark[j[at]]).tocsr()
@@ -239,12 +241,15 @@ def products(corpus: Corpus, i: np.ndarray, j: np.ndarray, chunk: int = 10_000) 
         made[at] = sparse.csr_matrix((np.ones(len(each), np.float32), np.arange(len(each)), met.indptr), shape=(met.shape[0], len(each))) @ each
 
     side_by_side(multiply, chunks(len(i), chunk))
-    return dict(zip((*INNER, *OUTER, *(f"{name}_turned" for name in OUTER)), made.T))
+    return made
 
 
-def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: Scale | None = None) -> tuple[np.ndarray, Scale]:
-    """What is measured of each pair: `(len(i), len(NAMES))`, in the order of `NAMES`; and the scale, made of these pairs where none is given."""
-    a, prod = corpus.arrays, products(corpus, i, j)
+def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, made: np.ndarray, scale: Scale | None = None) -> tuple[np.ndarray, Scale]:
+    """What is measured of each pair: `(len(i), len(NAMES))`, in the order of `NAMES`; and the scale, made of these pairs where none is given.
+
+    made: the pairs' `products`.
+    """
+    a, prod = corpus.arrays, dict(zip(PRODUCTS, made.T))
     text = prod["text"]
     best, fifth = scale = scale if scale is not None else local_scale(i, j, text, corpus.n)
     contained = low_high(prod["squares"] / np.maximum(a["title_total"][i], 1e-9), prod["squares_turned"] / np.maximum(a["title_total"][j], 1e-9))
@@ -263,7 +268,7 @@ def pair_features(corpus: Corpus, i: np.ndarray, j: np.ndarray, scale: Scale | N
         prod["names_title"], a["has_names_title"][i] & a["has_names_title"][j], prod["names"], a["has_names"][i] & a["has_names"][j],
         np.where(none, 0.5, inside_min), np.where(none, 0.5, inside_max), none, prod["problem_title"], prod["problem"],
         np.einsum("ij,ij->i", a["lsa"][i], a["lsa"][j]), np.einsum("ij,ij->i", a["lsa_title"][i], a["lsa_title"][j]),
-        (a["caller"][i] == a["caller"][j]) & (a["caller"][i] != ""), np.log1p(gap),
+        (a["caller"][i] == a["caller"][j]) & (a["caller"][i] > 0), np.log1p(gap),
         np.minimum(a["length"][i], a["length"][j]), np.abs(a["length"][i] - a["length"][j]),
         known & (district[i] == district[j]), known & (district[i] != district[j]),
         *relative, *margin,

@@ -13,7 +13,7 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 
 from models.incident_corpus import Corpus, Nodes, light, texts_of
-from models.incident_pairs import candidates, graph_features, pair_features, probability
+from models.incident_pairs import candidates, graph_features, pair_features, probability, products
 from models.incident_pairs import log_odds as _log_odds  # noqa: F401  (the form that is learnt here)
 
 
@@ -51,7 +51,7 @@ def labelled_pairs(records: pl.DataFrame, incident: np.ndarray) -> tuple[Corpus,
     of_node = np.full(corpus.n, -1)
     of_node[nodes.of] = incident
     i, j = candidates(corpus, nodes.frame)
-    return corpus, i, j, pair_features(corpus, i, j)[0], (of_node[i] == of_node[j]) & (of_node[i] >= 0), of_node
+    return corpus, i, j, pair_features(corpus, i, j, products(corpus, i, j))[0], (of_node[i] == of_node[j]) & (of_node[i] >= 0), of_node
 
 
 def train(records: pl.DataFrame, incident: np.ndarray, folds: int = 4) -> dict[str, dict[str, np.ndarray]]:

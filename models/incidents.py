@@ -3,9 +3,9 @@ import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from models.incident_columns import column_evidence
 from models.incident_corpus import Corpus, Nodes, light, texts_of
 from models.incident_groups import components, group, merge_groups, unscored_pairs
+from models.incident_measured import Pairs
 from models.incident_night import Night
 from models.incident_pairs import candidates, distinct, graph_features, log_odds, pair_features, probability
 from models.incident_sessions import sessions
@@ -121,23 +121,25 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         self._records, self._shelf, self.texts_ = night.records, night.shelf, texts
         return self
 
-    def _score(self, corpus: Corpus, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Both stages on the candidates, then on the pairs that are missing inside likely groups. -> (i, j, probability)"""
+    def _score(self, corpus: Corpus, i: np.ndarray, j: np.ndarray, pairs: Pairs | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Both stages on the candidates, then on the pairs that are missing inside likely groups. -> (i, j, probability)
+
+        pairs: the candidates measured, where they are already.
+        """
         if not len(i):
             return i, j, np.zeros(0)
-        x, scale = pair_features(corpus, i, j)
-        more = column_evidence(corpus, i, j)
-        said, meant = more.said, more.meant
-        odds = log_odds("first", x) + said + meant
+        pairs = Pairs.measured(corpus, i, j) if pairs is None else pairs
+        x, scale = pair_features(corpus, i, j, pairs.products)
+        odds = log_odds("first", x) + pairs.said + pairs.meant
         a, b = unscored_pairs(i, j, probability(odds), corpus.n, self.complete_cut, self.complete_most)
         if len(a):
-            extra, extra_more = pair_features(corpus, a, b, scale)[0], column_evidence(corpus, a, b)
-            i, j, x = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra])
-            said, meant = np.concatenate([said, extra_more.said]), np.concatenate([meant, extra_more.meant])
-            odds = np.concatenate([odds, log_odds("first", extra) + extra_more.said + extra_more.meant])
+            more = Pairs.measured(corpus, a, b)
+            extra = pair_features(corpus, a, b, more.products, scale)[0]
+            odds = np.concatenate([odds, log_odds("first", extra) + more.said + more.meant])
+            i, j, x, pairs = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra]), pairs.and_(more)
         second = np.hstack([graph_features(i, j, probability(odds), corpus.n), x])
         # The second stage has seen what speaks for a pair; what speaks against it stands.
-        return i, j, probability(log_odds("second", second) + np.where(said < 0, said, said / 2) + meant)
+        return i, j, probability(log_odds("second", second) + np.where(pairs.said < 0, pairs.said, pairs.said / 2) + pairs.meant)
 
     def _by_columns(self, records: pl.DataFrame) -> np.ndarray:
         """Sessions of the records by respondent, else by place; -> place within them, −1 alone."""
@@ -152,8 +154,8 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
             return unit
         met = distinct(np.concatenate([i, j]))
         corpus, (x, y) = night.corpus(met), local_places(met, i, j)
-        more = column_evidence(corpus, x, y)
-        odds = log_odds("first", pair_features(corpus, x, y)[0]) + more.said + more.meant
+        known = Pairs.measured(corpus, x, y)
+        odds = log_odds("first", pair_features(corpus, x, y, known.products)[0]) + known.said + known.meant
         likely = probability(odds) >= self.complete_cut
         del corpus
         # the likely neighbours' fellow members are looked at too, at most `complete_most` of an incident
@@ -169,8 +171,10 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         inside = np.isin(i, local) & np.isin(j, local)
         mine, n = unit_of_node[local], np.int64(len(local))
         x, y = local_places(local, i[inside], j[inside])
-        pairs = distinct(np.concatenate([x * n + y, fellow_pairs(mine, unit_of_node[i[likely]], unit_of_node[j[likely]])]))
-        a, b, p = self._score(night.corpus(local), pairs // n, pairs % n)
+        fellows = np.setdiff1d(fellow_pairs(mine, unit_of_node[i[likely]], unit_of_node[j[likely]]), x * n + y)
+        corpus, known = night.corpus(local), known.take(inside)
+        a, b = np.concatenate([x, fellows // n]), np.concatenate([y, fellows % n])
+        a, b, p = self._score(corpus, a, b, known.and_(Pairs.measured(corpus, fellows // n, fellows % n)))
         units, code = np.unique(mine, return_inverse=True)
         final = merge_groups(np.bincount(code), code[a], code[b], p, self.night_cut)
         at = np.minimum(np.searchsorted(units, unit), len(units) - 1)

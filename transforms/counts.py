@@ -63,16 +63,19 @@ class Matrix:
     counts: np.ndarray
 
 
-def matrix(counts: pl.DataFrame, by: Sequence[str], first: date, last: date) -> Matrix:
-    """Counts (columns `by`, date, n) as a matrix of every day from `first` to `last`, series sorted by `by`."""
+def matrix(counts: pl.DataFrame, by: Sequence[str], first: date, last: date, only: pl.DataFrame | None = None) -> Matrix:
+    """Counts (columns `by`, date, n) as a matrix of every day from `first` to `last`, series sorted by `by`.
+
+    only: the series that are wanted (columns `by`, each once); without it, those that have a row within these days.
+    """
     n_days = (last - first).days + 1
     days = [first + timedelta(d) for d in range(n_days)]
-    within = counts.filter(pl.col("date").is_between(first, last))
+    within = pl.col("date").is_between(first, last)
     names = [pl.col(c).cast(pl.String) for c in by]
-    series = within.select(*by).unique().sort(*names)
-    out = np.zeros((n_days, series.height), np.int32)
-    for part in within.iter_slices(SLICE):
-        placed = part.join(series.with_row_index("_j"), on=list(by), nulls_equal=True).select(
-            "_j", "n", (pl.col("date") - first).dt.total_days().alias("_i"))
-        np.add.at(out, (placed["_i"].to_numpy(), placed["_j"].to_numpy()), placed["n"].to_numpy())
-    return Matrix(days, series.select(names), np.maximum(out, 0))
+    series = (counts.filter(within).select(*by).unique() if only is None else only).sort(*names)
+    placed, out = series.with_row_index("_j").lazy(), np.zeros(n_days * series.height, np.int32)
+    for part in counts.iter_slices(SLICE):
+        at = part.lazy().filter(within).join(placed, on=list(by), nulls_equal=True).select(
+            (pl.col("date") - first).dt.total_days() * series.height + pl.col("_j"), "n").collect()
+        np.add.at(out, at.to_series(0).to_numpy(), at["n"].to_numpy())
+    return Matrix(days, series.select(names), np.maximum(out, 0).reshape(n_days, series.height))
