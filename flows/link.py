@@ -1,5 +1,6 @@
 """Which records are about one matter: tonight's against what is open. Ids derive from the record that founded the incident."""
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from hashlib import blake2b
@@ -109,14 +110,17 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
         joined = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64})
         lineage, lacking = [], fresh.clear()
     else:
-        shelf, index, lacking = _on_the_shelf(index, kept)
+        # Tonight's texts are read while those kept are fetched.
+        with ThreadPoolExecutor(1) as aside:
+            mine = aside.submit(texts_of, fresh)
+            shelf, index, lacking = _on_the_shelf(index, kept)
         for part in lacking.iter_slices(AT_ONCE):
             read.append(texts_of(part.select("record_id").join(texts(part["record_id"]), on="record_id", how="left", maintain_order="left")))
             shelf.put_away(read[-1])
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
         linker.resume(index, was, shelf)
         index = index.select("record_id", "created_at", "incident_id")
-        linker.partial_fit(fresh)
+        linker.partial_fit(fresh, texts=mine.result())
         labels = np.asarray(linker.labels_)
         joined = linker.joined_
         lineage = [(a, b) for kind, a, b in linker.lineage_.select("kind", "incident", "other").iter_rows() if kind == "merged"]

@@ -205,12 +205,12 @@ class Corpus:
             self.values[key][:] = values[key]()
 
         side_by_side(fill, values)
-        project = lambda name: basis.project(self.column, self.values[name], self.start)
+        lsa, lsa_title = side_by_side(lambda name: basis.project(self.column, self.values[name], self.start), ("text", "title"))
         self.arrays: dict[str, np.ndarray] = {
             "title_total": in_row_sums(title * idf**2, self.start), "names_total": in_row_sums(named * rare, self.start),
             "has_names_title": in_row_sums(named, self.start) > 0, "has_names": in_row_sums(name, self.start) > 0,
             "length": np.log1p(texts.length.astype(float)), "informative": texts.words >= INFORMATIVE, "district": texts.district,
-            "lsa": project("text"), "lsa_title": project("title"),
+            "lsa": lsa, "lsa_title": lsa_title,
             "first": frame["moment"].fill_null(0).to_numpy() / 86_400e6, "last": frame["last"].fill_null(0).to_numpy() / 86_400e6,
             **{name: frame[name].replace("", None).rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in COLUMNS},
         }

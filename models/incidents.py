@@ -100,15 +100,17 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         self.joined_, self.lineage_ = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64}), pl.DataFrame(schema=LINEAGE)
         return self
 
-    def partial_fit(self, records: pl.DataFrame, y: object = None) -> "IncidentLinker":
+    def partial_fit(self, records: pl.DataFrame, y: object = None, texts: Texts | None = None) -> "IncidentLinker":
         """Links a night's records against the index and adds them to it; `labels_` are the new records'.
+
+        texts: what `texts_of` gives for these records, where it is at hand; then they need no `title` and `content`.
 
         An existing number, a new one (from the next free on, in the records' canonical order), or −1. Two known incidents
         that new records join are merged into the older (smaller) number, and `lineage_` says so; what was linked stays linked.
         """
         if not hasattr(self, "_shelf"):
             self.resume(records.clear(), np.zeros(0, np.int64))
-        rows, texts = light(records), texts_of(records)
+        rows, texts = light(records), texts_of(records) if texts is None else texts
         night = Night(self._records, rows, self._shelf, texts)
         old = len(self._known)
         known = np.concatenate([self._known, np.full(rows.height, -1, np.int64)])
