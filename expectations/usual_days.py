@@ -3,7 +3,7 @@
 Limits come from the source's own days of the same kind, robustly: medians and absolute deviations of the logarithm, so that a
 few odd days in the past move nothing.
 """
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ _STEADIEST = 30.0
 
 
 def day_history(records: pl.LazyFrame | pl.DataFrame, zone: str, day_starts_at: str = "00:00") -> pl.DataFrame:
-    """Counts per day, and per day and hour, street and channel: HISTORY columns, sorted. Additive: parts may be summed.
+    """Counts per day, and per day and hour, street and channel: HISTORY columns, sorted. Additive: `summed_history`.
 
     records: created_at (UTC), local_date, street, channel and, if at hand, created_precision; one row a record. Dates
     without a time have no hour.
@@ -41,6 +41,12 @@ def day_history(records: pl.LazyFrame | pl.DataFrame, zone: str, day_starts_at: 
         grains.append(counted.filter(pl.col(grain).is_not_null()).group_by("local_date", grain).agg(pl.len().alias("n")).select(
             "local_date", pl.lit(grain).alias("grain"), pl.col(grain).cast(pl.String).alias("value"), pl.col("n").cast(pl.Int64)))
     return pl.concat(pl.collect_all(grains)).sort("local_date", "grain", "value", nulls_last=False)
+
+
+def summed_history(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """What `day_history` would say of all records, from what it says of parts of them."""
+    whole = pl.concat([pl.DataFrame(schema=HISTORY), *parts])
+    return whole.group_by("local_date", "grain", "value").agg(pl.col("n").sum()).sort("local_date", "grain", "value", nulls_last=False)
 
 
 @dataclass(frozen=True)

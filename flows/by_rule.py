@@ -36,9 +36,9 @@ def inspected_before(signals: Any, drives: pl.DataFrame) -> Mapping[str, Any] | 
     return mine.row(-1, named=True) if mine.height else None
 
 
-def with_rules(signals: pl.DataFrame, members: pl.DataFrame, seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight, more_callers: float,
-               drives: pl.DataFrame, claimants: Sequence[str] = ()) -> Spoken:
-    """The signals and their records, with those of the rules beside them.
+def by_rules(seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight, more_callers: float, drives: pl.DataFrame,
+             claimants: Sequence[str] = ()) -> list[Spoken]:
+    """The signals of each rule and their records.
 
     seen: the open window's records. more_callers: times what the rule of several callers says. drives: `inspections`. claimants: keys of callers
     who write against many; where a rule counts callers, they are not among them.
@@ -46,14 +46,17 @@ def with_rules(signals: pl.DataFrame, members: pl.DataFrame, seen: pl.DataFrame,
     heard = seen.filter(~pl.col("source_id").is_in(list(tonight.quiet)))
     a_day = heard.filter(pl.col("local_date") > tonight.day - timedelta(days=VOLUME_DAYS)).height / VOLUME_DAYS
     others = heard.filter(~pl.col("caller_key").is_in(list(claimants)).fill_null(False))
-    told = [_sentinels(seen, window, place, tonight), _clusters(heard, window, tonight),
+    return [_sentinels(seen, window, place, tonight), _clusters(heard, window, tonight),
             _several_callers(others, tonight.day, matter_rule(RULE_ID, a_day), more_callers),
             back_after_solved(others, tonight.day, matter_rule("back_after_solved", a_day)),
             after_inspection(heard, tonight.day, drives), spreading(others, tonight.day, matter_rule("spread", a_day)),
             novel(others, tonight.day, matter_rule("novelty", a_day))]
-    every = pl.concat([as_signals(f) for f in (signals, *(s for s, _ in told))])
-    behind = pl.concat([f.select(list(MEMBER)) for f in (members, *(m for _, m in told))])
-    return every.sort("signal_id"), behind.unique().sort("signal_id", "record_id")
+
+
+def together(told: Sequence[Spoken]) -> Spoken:
+    """All signals and all their records, each once."""
+    signals, members = pl.concat([as_signals(s) for s, _ in told]), pl.concat([m.select(list(MEMBER)) for _, m in told])
+    return signals.sort("signal_id"), members.unique().sort("signal_id", "record_id")
 
 
 def _sentinels(seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight) -> Spoken:

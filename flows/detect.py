@@ -216,7 +216,7 @@ def _grown(recent: pl.DataFrame, by: str, day: date) -> pl.DataFrame:
         return pl.DataFrame(schema={by: pl.String, "observed": pl.Float64, "expected": pl.Float64, "p_value": pl.Float64, "window": pl.Int32,
                                     "n_callers": pl.UInt32})
     found = IncidentGrowth().fit(counted, day).p_values(counted, day) if name == "incident" else RespondentSurge().p_values(counted, day)
-    callers = recent.filter(pl.col("local_date") > day - timedelta(days=OPEN_DAYS)).group_by(by).agg(
+    callers = recent.filter((pl.col("local_date") > day - timedelta(days=OPEN_DAYS)) & pl.col(by).is_not_null()).group_by(by).agg(
         pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers"))
     return found.select(pl.col(name).alias(by), pl.col("n_window").cast(pl.Float64).alias("observed"), "expected", "p_value", "window").join(
         callers, on=by, how="left").sort(by)

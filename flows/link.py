@@ -1,8 +1,8 @@
 """Which records are about one matter: tonight's against what is open. Ids derive from the record that founded the incident."""
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 from models.incident_corpus import texts_of
 from models.incident_texts import STORED, VERSION, Shelf, Texts
 from models.incidents import IncidentLinker
+from models.threads import both
 from warehouse.lake import LINK_TEXTS
 from warehouse.publication import LakeWrite
 
@@ -111,16 +112,14 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
         lineage, lacking = [], fresh.clear()
     else:
         # Tonight's texts are read while those kept are fetched.
-        with ThreadPoolExecutor(1) as aside:
-            mine = aside.submit(texts_of, fresh)
-            shelf, index, lacking = _on_the_shelf(index, kept)
+        mine, (shelf, index, lacking) = both(partial(texts_of, fresh), partial(_on_the_shelf, index, kept))
         for part in lacking.iter_slices(AT_ONCE):
             read.append(texts_of(part.select("record_id").join(texts(part["record_id"]), on="record_id", how="left", maintain_order="left")))
             shelf.put_away(read[-1])
         was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
         linker.resume(index, was, shelf)
         index = index.select("record_id", "created_at", "incident_id")
-        linker.partial_fit(fresh, texts=mine.result())
+        linker.partial_fit(fresh, texts=mine)
         labels = np.asarray(linker.labels_)
         joined = linker.joined_
         lineage = [(a, b) for kind, a, b in linker.lineage_.select("kind", "incident", "other").iter_rows() if kind == "merged"]

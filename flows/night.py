@@ -2,13 +2,14 @@
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 import polars as pl
 
 from flows.artefacts import NO_ARTEFACTS, artefact_lines, new_sources, without_artefacts
-from flows.by_rule import inspections, with_rules
+from flows.by_rule import by_rules, inspections, together
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
 from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals, with_observed
 from flows.feedback import Feedback, feedback
@@ -23,6 +24,7 @@ from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_
 from flows.wording import shown
 from models.incident_titles import incident_titles, spread_records
 from models.problems import TaxonomyClassifier
+from models.threads import both
 from policy.calendar import year_before
 from policy.catalogue import say
 from policy.lifecycle import OPEN
@@ -90,10 +92,16 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         seen = whole.filter(pl.col("local_date") <= tonight.day)
         rule = claimant_rule()
         many = claimants(seen, tonight.day, rule.days, rule.records, rule.respondents)
-        counts = _counts(house, place, changes, tonight)
-        found, artefacts = (NOTHING, NO_ARTEFACTS) if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor, many)
         drives = inspections(house, tonight.day, tonight.as_of)
-        signals, members = with_rules(found.signals, found.members, seen, window, place, tonight, known.factors["several_callers"].factor, drives, many)
+        rules = partial(by_rules, seen, window, place, tonight, known.factors["several_callers"].factor, drives, many)
+
+        def by_counts() -> tuple[pl.DataFrame, Detection, pl.DataFrame]:
+            counts = _counts(house, place, changes, tonight)
+            nothing = NOTHING, NO_ARTEFACTS
+            return counts, *(nothing if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor, many))
+
+        (counts, found, artefacts), told_by_rule = both(by_counts, rules)
+        signals, members = together([(found.signals, found.members), *told_by_rule])
     with tonight.step("warn"):
         yearly = as_last_year(counts.filter(pl.col("problem_code").cast(pl.String).is_in(signals["problem_code"].unique().implode())), tonight.day,
                               year_before(tonight.day, place.region))
@@ -252,15 +260,15 @@ def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Toni
     """The counts of the days that detectors look back over, tonight's changes in them: (*CELL, n Int32), in no order, names as categories: of years
     of cells the same few names would be most of the memory."""
     since = tonight.day - timedelta(days=LOOK_BACK)
-    new = changes.filter((pl.col("known_at") <= tonight.as_of) & (pl.col("date") >= since)).select(*CELL, pl.col("n").cast(pl.Int64))
+    new = small(changes.filter((pl.col("known_at") <= tonight.as_of) & (pl.col("date") >= since)).select(*CELL, "n"))
     month = ["source_id", pl.col("date").dt.strftime("%Y-%m").alias("month")]
     mine = dict(iter(new.group_by(month)))
     parts = []
     for stored in house.counts_by_month(tonight.as_of, since, place.sources):
         if stored.height:
             more = mine.pop(stored.select(month).row(0), new.clear())
-            parts.append(small(summed(pl.concat([stored, more])) if more.height else stored))
-    return pl.concat([*parts, *(small(summed(part)) for part in mine.values())] or [small(new)])
+            parts.append(summed(pl.concat([stored, more])) if more.height else stored)
+    return pl.concat([*parts, *map(summed, mine.values())] or [new])
 
 
 def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime, watch_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:

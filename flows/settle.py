@@ -9,7 +9,7 @@ import polars as pl
 from expectations.batch_rules import BatchContext, Limits, judge_batch, outcome, why_not_judged, withholding
 from expectations.profile import pool
 from expectations.quarantine import quarantine_rows
-from expectations.usual_days import day_history
+from expectations.usual_days import day_history, summed_history
 from flows.intake import Intake
 from flows.places import Place
 from flows.running import Run
@@ -127,8 +127,8 @@ def _withheld_days(before: pl.DataFrame) -> frozenset[date]:
 
 def _history(house: Warehouse, mapping: SourceMapping, run: Run) -> pl.DataFrame:
     since = run.day - timedelta(days=GATE_DAYS)
-    rows = house.as_of(run.as_of, [mapping.source], since, ("created_at", "local_date", "street", "channel", "created_precision"))
-    return day_history(rows, mapping.time_zone, mapping.day_starts_at)
+    months = house.as_of_by_month(run.as_of, [mapping.source], since, ("created_at", "local_date", "street", "channel", "created_precision"))
+    return summed_history(day_history(rows, mapping.time_zone, mapping.day_starts_at) for rows in months)
 
 
 def _open_ids(house: Warehouse, mapping: SourceMapping) -> pl.Series:

@@ -1,7 +1,7 @@
 """Parts of one piece of work side by side: NumPy and SciPy let other threads run while they calculate."""
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import polars as pl
 
@@ -20,6 +20,12 @@ def side_by_side(work: Callable[[Part], Made], parts: Iterable[Part]) -> list[Ma
         return [work(part) for part in parts]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, parts))
+
+
+def both(one: Callable[[], Part], two: Callable[[], Made]) -> tuple[Part, Made]:
+    """What both give, done side by side where Polars has threads; neither may depend on the other."""
+    first, second = side_by_side(lambda work: work(), (one, two))
+    return cast("tuple[Part, Made]", (first, second))
 
 
 def chunks(n: int, size: int) -> list[slice]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from flows.by_rule import inspections, with_rules
+from flows.by_rule import by_rules, inspections, together
 from flows.detect import find_signals, without_its_parts
 from flows.tonight import Tonight
 from flows.warn import tell
@@ -16,7 +16,7 @@ from tests.test_by_rule import DAY as JUNE
 from tests.test_by_rule import PLACE, empty, rows
 from tests.test_slow_rise import DAY, cell, records
 from transforms.claimants import claimants
-from transforms.matters import MEMBER, SIGNAL, find_matters
+from transforms.matters import find_matters
 
 RULE = claimant_rule()
 
@@ -93,8 +93,7 @@ def test_where_a_rule_counts_callers_claimants_are_not_among_them_and_the_warnin
     seen = rows(*((n, {"incident_id": "i1"}) for n in range(6))).with_columns(pl.lit(None, pl.String).alias("community"))
     tonight = Tonight(JUNE, at("2026-06-30 16:00"), "r", house.settings, (), lambda name: nullcontext(), 1)
     window = Window(house, seen.select("record_id", "title", "content"))
-    nothing = pl.DataFrame(schema=SIGNAL), pl.DataFrame(schema=MEMBER)
-    told = lambda who: with_rules(*nothing, seen.drop("title", "content"), window, PLACE, tonight, 1.0, inspections(house, JUNE, tonight.as_of), who)
+    told = lambda who: together(by_rules(seen.drop("title", "content"), window, PLACE, tonight, 1.0, inspections(house, JUNE, tonight.as_of), who))
     several = lambda who: told(who)[0].filter(pl.col("rule") == RULE_ID).height
     assert several(()) == 1 and several([f"c{n}" for n in range(4)]) == 0
     signals, members = told(())

@@ -9,7 +9,7 @@ import pytest
 
 from expectations.batch_rules import BatchContext, Limits, delivers_on, judge_batch, outcome, why_not_judged, withholding
 from expectations.profile import column_profile, known_categories, pool
-from expectations.usual_days import HISTORY, day_history, usual_range
+from expectations.usual_days import HISTORY, day_history, summed_history, usual_range
 from policy.rules import Finding
 from tests.expectations_frames import day_of_records, rows
 
@@ -297,9 +297,8 @@ def test_findings_do_not_depend_on_the_order_of_rows(history):
 
 def test_histories_add_up():
     one, two = day_rows(NIGHT, 11), day_rows(NIGHT, 7, prefix="x")
-    parts = pl.concat([day_history(rows(*one), "Asia/Shanghai"), day_history(rows(*two), "Asia/Shanghai")])
-    summed = parts.group_by("local_date", "grain", "value").agg(pl.col("n").sum()).sort("local_date", "grain", "value", nulls_last=False)
-    assert summed.select(*HISTORY).equals(day_history(rows(*one, *two), "Asia/Shanghai"))
+    summed = summed_history(day_history(rows(*part), "Asia/Shanghai") for part in (one, two))
+    assert summed.equals(day_history(rows(*one, *two), "Asia/Shanghai"))
 
 
 def test_hours_count_from_where_the_counting_day_begins():

@@ -178,6 +178,9 @@ def test_as_of_is_what_the_contract_says_in_however_many_runs_and_files(events, 
             assert len(list(warehouse.lake.folder.rglob("*.parquet"))) == warehouse.read("lake_file").height
         moment, since = START + timedelta(days=day), None if back is None else (START - timedelta(days=back)).date()
         assert ids(warehouse.as_of(moment, since=since).collect()) == naive(rows, moment, since)
+        if since is not None:
+            months = list(warehouse.as_of_by_month(moment, ["s"], since, ("record_id", "revision_no")))
+            assert sorted(itertools.chain.from_iterable(map(ids, months))) == sorted(naive(rows, moment, since))
         assert warehouse.verify() == []
         warehouse.close()
     finally:

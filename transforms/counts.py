@@ -44,12 +44,12 @@ def count_changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
             .sort(*CELL, "known_at"))
 
 
-def summed(counts: pl.DataFrame) -> pl.DataFrame:
+def summed(counts: Frame) -> Frame:
     """(*CELL, n): one row a cell, none that came to nothing."""
     return counts.group_by(CELL).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
 
 
-def small(counts: pl.DataFrame) -> pl.DataFrame:
+def small(counts: Frame) -> Frame:
     """The same counts in a third of the memory: names as Categorical, n as Int32."""
     return counts.with_columns(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.Categorical), pl.col("n").cast(pl.Int32))
 

@@ -11,7 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from transforms.canonical import MOMENT
-from transforms.counts import CELL
+from transforms.counts import CELL, small, summed
 from transforms.revisions import current_view
 from warehouse import bulk, keys, migrate, tables
 from warehouse.access import AccessLog
@@ -227,11 +227,7 @@ class Warehouse:
         with self.engine.connect() as connection:
             files = _files(connection, "revisions", moment, sources)
             if since is not None:
-                moved = fetch(connection, (
-                    "select distinct r.source_id, r.local_date from revision r where r.record_id in ("
-                    "select m.record_id from revision m where m.moved) and exists ("
-                    "select 1 from revision y where y.record_id = r.record_id and y.local_date >= :since)"), {"since": since})
-                also = moved.select("source_id", month=pl.col("local_date").dt.strftime("%Y-%m")).unique()
+                also = _moved(connection, since).select("source_id", "month").unique()
                 recent = files.filter(pl.col("month") >= since.strftime("%Y-%m"))
                 files = pl.concat([recent, files.join(also, on=["source_id", "month"], how="semi")]).unique("path").sort("path")
         rows = self.lake.scan("revisions", files["path"].to_list())
@@ -239,6 +235,19 @@ class Warehouse:
         if since is not None:
             current = current.filter(pl.col("local_date") >= since)
         return current.select(list(columns)) if columns is not None else current
+
+    def as_of_by_month(self, moment: datetime, sources: Sequence[str], since: date, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The rows of `as_of`, a month of a source at a time and in no order: no more than a month is in memory at once."""
+        with self.engine.connect() as connection:
+            files = _files(connection, "revisions", moment, sources)
+            moved = _moved(connection, since)
+        gone = moved["record_id"].unique()
+        current = lambda rows: current_view(rows, moment).filter(pl.col("local_date") >= since).select(list(columns)).collect()  # type: ignore[attr-defined]
+        for _, month in files.filter(pl.col("month") >= since.strftime("%Y-%m")).group_by("source_id", "month", maintain_order=True):
+            yield current(self.lake.scan("revisions", month["path"].to_list()).filter(~pl.col("record_id").is_in(gone.implode())))
+        of_moved = files.join(moved, on=["source_id", "month"], how="semi")
+        if of_moved.height:
+            yield current(self.lake.scan("revisions", of_moved["path"].to_list()).filter(pl.col("record_id").is_in(gone.implode())))
 
     def pending(self, as_of: datetime, sources: Sequence[str] | None = None) -> pl.DataFrame:
         """Revisions that earlier runs stored, that lay beyond their as-of, and that are known at this one (`REVISIONS`)."""
@@ -261,18 +270,19 @@ class Warehouse:
     def counts(self, as_of: datetime, since: date | None = None, sources: Sequence[str] | None = None) -> pl.DataFrame:
         """Records by source, problem, places and local date, as known at `as_of`: source_id, problem_code, fine_place,
         coarse_place, date, n (Int64, never 0), in this order."""
-        months = list(self.counts_by_month(as_of, since, sources))
-        return pl.concat(months).sort(CELL) if months else pl.DataFrame(schema={c: t for c, t in COUNTS.items() if c in CELL} | {"n": pl.Int64})
+        schema = {c: t for c, t in COUNTS.items() if c in CELL} | {"n": pl.Int64}
+        months = [month.cast(schema) for month in self.counts_by_month(as_of, since, sources)]  # type: ignore[arg-type]
+        return pl.concat([pl.DataFrame(schema=schema), *months]).sort(CELL)
 
     def counts_by_month(self, as_of: datetime, since: date | None = None, sources: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """`counts`, a month of a source at a time and in no order: years of them at once are many times the memory of what they come to."""
+        """`counts`, a month of a source at a time, `small` and in no order: years of them at once are many times the memory of what they come to."""
         with self.engine.connect() as connection:
             files = _files(connection, "counts", as_of, sources, since)
         for _, month in files.sort("month", "source_id").group_by("month", "source_id", maintain_order=True):
             rows = self.lake.scan("counts", month["path"].to_list()).filter(pl.col("known_at") <= as_of)
             if since is not None:
                 rows = rows.filter(pl.col("date") >= since)
-            yield rows.group_by(CELL).agg(pl.col("n").sum().cast(pl.Int64)).filter(pl.col("n") != 0).collect()
+            yield summed(small(rows)).collect()
 
     def worked(self, as_of: datetime, sources: Sequence[str] | None = None, since: date | None = None) -> pl.LazyFrame:
         """What the nights known at `as_of` made of each record (`journal.WORKED`), in no order; with `since`, of records of that local
@@ -509,6 +519,15 @@ def by_ids(connection: sa.Connection, query: str, ids: Sequence[str] | pl.Series
     if connection.dialect.name == "sqlite":
         return fetch(connection, query.format(ids="(select value as id from json_each(:ids))"), {"ids": json.dumps(unique), **more})
     return fetch(connection, query.format(ids="(select unnest(cast(:ids as text[])) as id)"), {"ids": unique, **more})
+
+
+def _moved(connection: sa.Connection, since: date) -> pl.DataFrame:
+    """Where the revisions lie of records that changed their local date and had one from `since` on: record_id, source_id, month."""
+    found = fetch(connection, (
+        "select distinct r.record_id, r.source_id, r.local_date from revision r where r.record_id in ("
+        "select m.record_id from revision m where m.moved) and exists ("
+        "select 1 from revision y where y.record_id = r.record_id and y.local_date >= :since)"), {"since": since})
+    return found.select("record_id", "source_id", month=pl.col("local_date").dt.strftime("%Y-%m"))
 
 
 def _files(connection: sa.Connection, dataset: str, known_to: datetime | None, sources: Sequence[str] | None = None,
