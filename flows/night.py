@@ -68,8 +68,9 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     work = Work()
     decided = Known.of(house.decisions(tonight.as_of))
     with tonight.step("classify"):
-        rows = _carried(_classified(place.with_places(touched), before, place, decided, tonight.learned), before) if made is None else _as_made(place.with_places(touched), before, made)
-        recent, taken_over = earlier_records(house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"])
+        placed = place.with_places(touched)
+        coded = (lambda: _carried(_classified(placed, before, place, decided, tonight.learned), before)) if made is None else partial(_as_made, placed, before, made)
+        rows, (recent, taken_over) = both(coded, partial(earlier_records, house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"]))
         work.lake += taken_over
         rows = with_told_respondents(rows, recent)
         window = Window(house, touched.select("record_id", *TEXTS))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from flows.messages import BadUsage  # noqa: E402
 from flows.night import Work, notice_frame, work_place  # noqa: E402
 from flows.places import place_key, places_of  # noqa: E402
 from flows.running import House, Run, running  # noqa: E402
-from flows.settle import PROFILES, Settled, batch_writes, ingested, settle, touched_records, withheld  # noqa: E402
+from flows.settle import PROFILES, Settled, batch_writes, ingested, past_days, settle, touched_records, withheld  # noqa: E402
 from flows.tonight import Tonight  # noqa: E402
+from models.threads import both  # noqa: E402
 from policy.calendar import region_of  # noqa: E402
 from policy.catalogue import say  # noqa: E402
 from policy.rules import Finding  # noqa: E402
@@ -133,29 +135,30 @@ def land(run: Run, delivery: Delivery) -> list[LandedFile]:
 
 @task(name="take in", cache_policy=NO_CACHE)
 @runtime.contained
-def read_and_judge(run: Run, delivery: Delivery, landed: list[LandedFile]) -> Intake:
-    """Reads, maps, repairs, pseudonymises and judges the rows of one delivery."""
+def read_and_judge(run: Run, delivery: Delivery, landed: list[LandedFile]) -> tuple[Intake, pl.DataFrame]:
+    """Reads, maps, repairs, pseudonymises and judges the rows of one delivery; and the days that the silence gate will compare it with."""
     house = run.house.warehouse
     mapping = run.house.mappings[delivery.source_id]
     with run.step("read"):
         recent = house.read("select record_id, content, local_date from record where source_id = :s and local_date > :since",
                             s=mapping.source, since=run.day - timedelta(days=COPY_DAYS))
         known = known_categories(pool([json.loads(p) for p in house.profiles(mapping.source, run.day, PROFILES)]))
-        intake = take_in(mapping, delivery, landed, run.house.settings.key, recent, known, forgotten(house), run.aside, run.house.settings.slice_rows)
+        take = partial(take_in, mapping, delivery, landed, run.house.settings.key, recent, known, forgotten(house), run.aside, run.house.settings.slice_rows)
+        intake, past = both(take, partial(past_days, house, mapping, run))
     if not intake.refused and landed:
         with run.step("validate"):
             received = max(f.received_at for f in landed)
             for i, part in enumerate(intake.sound_parts()):
                 rest = (intake.quarantined, intake.findings) if i == 0 else (intake.quarantined.clear(), [])
                 validate(pl.concat([part, rest[0]]), mapping, rest[1], received_at=received)
-    return intake
+    return intake, past
 
 
 @task(name="settle", cache_policy=NO_CACHE)
 @runtime.contained
-def compare(run: Run, intake: Intake, history: bool, file_missing: bool) -> Settled:
+def compare(run: Run, intake: Intake, past: pl.DataFrame, history: bool, file_missing: bool) -> Settled:
     """Compares a batch with what is known and asks the silence gate."""
-    return settle(run, intake, history, file_missing)
+    return settle(run, intake, past, history, file_missing)
 
 
 @task(name="work", cache_policy=NO_CACHE)
@@ -253,11 +256,12 @@ def _one_run(run: Run, given: list[Delivery], history: bool, accept: Sequence[st
     if decided.height:
         decide(house, decided)
     expected = [d for d in given if d.files or _expects(run, d.source_id)]
-    intakes = [read_and_judge(run, d, landed[d.source_id]) for d in expected]
+    read = [read_and_judge(run, d, landed[d.source_id]) for d in expected]
+    intakes = [intake for intake, _ in read]
     refused = {i.source_id: i.refused for i in intakes if i.refused}
     if refused:
         return _failed(run, intakes, refused)
-    settled = [compare(run, i, history, file_missing=i.delivery.from_inbox and not i.landed) for i in intakes]
+    settled = [compare(run, i, past, history, file_missing=i.delivery.from_inbox and not i.landed) for i, past in read]
     if any(i.rows_read != i.n_sound + i.quarantined.height or s.accepted + s.unchanged != i.n_sound
            for i, s in zip(intakes, settled)):
         raise ArithmeticError("rows read, accepted, quarantined and unchanged don't add up")

@@ -49,8 +49,8 @@ class Settled:
         return self.intake.source_id
 
 
-def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) -> Settled:
-    """Compares a batch with what is known, and judges it."""
+def settle(run: Run, intake: Intake, past: pl.DataFrame, history: bool, file_missing: bool = False) -> Settled:
+    """Compares a batch with what is known, and judges it. past: `past_days`. history: whether it is a history load."""
     house, mapping = run.house.warehouse, intake.mapping
     source = mapping.source
     before = house.batches(source)
@@ -72,7 +72,7 @@ def settle(run: Run, intake: Intake, history: bool, file_missing: bool = False) 
             source, run.day, run.as_of, intake.rows_read, intake.seen, intake.quarantined.height,
             received_at=max((f.received_at for f in intake.landed), default=None), time_zone=mapping.time_zone,
             day_starts_at=mapping.day_starts_at, delivers=mapping.delivers, due_by=mapping.due_by, full_export=mapping.full_export,
-            is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=_history(house, mapping, run),
+            is_history=is_history, fresh_days=fresh_days(earlier, run.day), history=past,
             withheld_days=_withheld_days(before.filter(pl.col("run_date") < run.day)), known_ids=pl.concat(known_ids),
             before=pool([json.loads(p) for p in house.profiles(source, run.day, PROFILES)]),
             mapped=frozenset(intake.headers.values()),
@@ -125,7 +125,8 @@ def _withheld_days(before: pl.DataFrame) -> frozenset[date]:
     return frozenset(days)
 
 
-def _history(house: Warehouse, mapping: SourceMapping, run: Run) -> pl.DataFrame:
+def past_days(house: Warehouse, mapping: SourceMapping, run: Run) -> pl.DataFrame:
+    """What the source's days brought that the silence gate learns from, as known at the run's as-of: HISTORY columns."""
     since = run.day - timedelta(days=GATE_DAYS)
     months = house.as_of_by_month(run.as_of, [mapping.source], since, ("created_at", "local_date", "street", "channel", "created_precision"))
     return summed_history(day_history(rows, mapping.time_zone, mapping.day_starts_at) for rows in months)

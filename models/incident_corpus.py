@@ -11,7 +11,7 @@ from scipy import sparse
 
 from models.incident_texts import NAME, NAME_IN_TITLE, SHIFT, WORD, Shelf, Texts, in_row_sums
 from models.similarity import WIDTH
-from models.threads import side_by_side
+from models.threads import chunks, side_by_side
 from transforms.entities import normalise_respondent
 
 #: What is known of a record beside its texts.
@@ -164,11 +164,19 @@ class Basis:
 
     def project(self, column: np.ndarray, values: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Texts (the feature and value of each entry, where each text begins) in these directions, scaled to length 1, `(n, size)` float32."""
-        place = self.place[column]
-        at = np.flatnonzero((place >= 0) & (values != 0))
-        inside = sparse.csr_matrix((values[at].astype(float), place[at], np.searchsorted(at, start)), shape=(len(start) - 1, len(self.directions)))
-        made = inside @ self.directions
-        return (made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+        n = len(start) - 1
+        made = np.empty((n, self.directions.shape[1]), np.float32)
+
+        def part(rows: slice) -> None:
+            begin, end = start[rows.start], start[rows.stop]
+            place, inside = self.place[column[begin:end]], values[begin:end]
+            at = np.flatnonzero((place >= 0) & (inside != 0))
+            text = sparse.csr_matrix((inside[at].astype(float), place[at], np.searchsorted(at, start[rows.start:rows.stop + 1] - begin)), shape=(rows.stop - rows.start, len(self.directions)))
+            led = text @ self.directions
+            made[rows] = led / np.maximum(np.linalg.norm(led, axis=1, keepdims=True), 1e-9)
+
+        side_by_side(part, chunks(n, 10_000))
+        return made
 
 
 class Corpus:
@@ -205,12 +213,12 @@ class Corpus:
             self.values[key][:] = values[key]()
 
         side_by_side(fill, values)
-        lsa, lsa_title = side_by_side(lambda name: basis.project(self.column, self.values[name], self.start), ("text", "title"))
+        project = lambda name: basis.project(self.column, self.values[name], self.start)
         self.arrays: dict[str, np.ndarray] = {
             "title_total": in_row_sums(title * idf**2, self.start), "names_total": in_row_sums(named * rare, self.start),
             "has_names_title": in_row_sums(named, self.start) > 0, "has_names": in_row_sums(name, self.start) > 0,
             "length": np.log1p(texts.length.astype(float)), "informative": texts.words >= INFORMATIVE, "district": texts.district,
-            "lsa": lsa, "lsa_title": lsa_title,
+            "lsa": project("text"), "lsa_title": project("title"),
             "first": frame["moment"].fill_null(0).to_numpy() / 86_400e6, "last": frame["last"].fill_null(0).to_numpy() / 86_400e6,
             **{name: frame[name].replace("", None).rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in COLUMNS},
         }

@@ -22,6 +22,9 @@ class Pairs:
         evidence = column_evidence(corpus, i, j)
         return cls(products(corpus, i, j), evidence.said, evidence.meant)
 
+    def __len__(self) -> int:
+        return len(self.said)
+
     def take(self, which: np.ndarray) -> "Pairs":
         """Those marked (bool) or at these places."""
         return Pairs(self.products[which], self.said[which], self.meant[which])

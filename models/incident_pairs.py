@@ -307,16 +307,16 @@ def learnt() -> dict[str, dict[str, np.ndarray]]:
     return {stage: {name: np.asarray(value, float) for name, value in part.items()} for stage, part in raw.items()}
 
 
-def log_odds(stage: str, x: np.ndarray, chunk: int = 50_000) -> np.ndarray:
-    """The learnt log odds of pairs with features `x` being one matter: intercept + z·w + zᵀQz, z the scaled features."""
+def log_odds(stage: str, *parts: np.ndarray, chunk: int = 50_000) -> np.ndarray:
+    """The learnt log odds of pairs being one matter: intercept + z·w + zᵀQz, z the scaled features. parts: `(n, ·)`, the features side by side."""
     model = learnt()[stage]
-    out = np.empty(len(x))
+    out = np.empty(len(parts[0]))
 
     def odds(at: slice) -> None:
-        z = np.clip((x[at] - model["mean"]) / model["scale"], -8, 8)
+        z = np.clip((np.hstack([x[at] for x in parts]) - model["mean"]) / model["scale"], -8, 8)
         out[at] = model["intercept"] + z @ model["linear"] + np.einsum("ij,ij->i", z @ model["square"], z)
 
-    side_by_side(odds, chunks(len(x), chunk))
+    side_by_side(odds, chunks(len(out), chunk))
     return out
 
 

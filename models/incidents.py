@@ -123,25 +123,32 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         self._records, self._shelf, self.texts_ = night.records, night.shelf, texts
         return self
 
-    def _score(self, corpus: Corpus, i: np.ndarray, j: np.ndarray, pairs: Pairs | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _score(self, corpus: Corpus, i: np.ndarray, j: np.ndarray, known: Pairs | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Both stages on the candidates, then on the pairs that are missing inside likely groups. -> (i, j, probability)
 
-        pairs: the candidates measured, where they are already.
+        known: the first of the candidates, as far as they are measured already. The corpus is let go of as soon as all is measured.
         """
         if not len(i):
             return i, j, np.zeros(0)
-        pairs = Pairs.measured(corpus, i, j) if pairs is None else pairs
+        n, done = corpus.n, 0 if known is None else len(known)
+        pairs = Pairs.measured(corpus, i[done:], j[done:])
+        pairs = pairs if known is None else known.and_(pairs)
         x, scale = pair_features(corpus, i, j, pairs.products)
-        odds = log_odds("first", x) + pairs.said + pairs.meant
-        a, b = unscored_pairs(i, j, probability(odds), corpus.n, self.complete_cut, self.complete_most)
+        said, meant = pairs.said, pairs.meant
+        del pairs, known
+        odds = log_odds("first", x) + said + meant
+        a, b = unscored_pairs(i, j, probability(odds), n, self.complete_cut, self.complete_most)
         if len(a):
             more = Pairs.measured(corpus, a, b)
             extra = pair_features(corpus, a, b, more.products, scale)[0]
+            del corpus
             odds = np.concatenate([odds, log_odds("first", extra) + more.said + more.meant])
-            i, j, x, pairs = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra]), pairs.and_(more)
-        second = np.hstack([graph_features(i, j, probability(odds), corpus.n), x])
+            i, j, x = np.concatenate([i, a]), np.concatenate([j, b]), np.vstack([x, extra])
+            said, meant = np.concatenate([said, more.said]), np.concatenate([meant, more.meant])
+            del more, extra
         # The second stage has seen what speaks for a pair; what speaks against it stands.
-        return i, j, probability(log_odds("second", second) + np.where(pairs.said < 0, pairs.said, pairs.said / 2) + pairs.meant)
+        second = log_odds("second", graph_features(i, j, probability(odds), n), x)
+        return i, j, probability(second + np.where(said < 0, said, said / 2) + meant)
 
     def _by_columns(self, records: pl.DataFrame) -> np.ndarray:
         """Sessions of the records by respondent, else by place; -> place within them, −1 alone."""
@@ -174,9 +181,7 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
         mine, n = unit_of_node[local], np.int64(len(local))
         x, y = local_places(local, i[inside], j[inside])
         fellows = np.setdiff1d(fellow_pairs(mine, unit_of_node[i[likely]], unit_of_node[j[likely]]), x * n + y)
-        corpus, known = night.corpus(local), known.take(inside)
-        a, b = np.concatenate([x, fellows // n]), np.concatenate([y, fellows % n])
-        a, b, p = self._score(corpus, a, b, known.and_(Pairs.measured(corpus, fellows // n, fellows % n)))
+        a, b, p = self._score(night.corpus(local), np.concatenate([x, fellows // n]), np.concatenate([y, fellows % n]), known.take(inside))
         units, code = np.unique(mine, return_inverse=True)
         final = merge_groups(np.bincount(code), code[a], code[b], p, self.night_cut)
         at = np.minimum(np.searchsorted(units, unit), len(units) - 1)

@@ -289,9 +289,13 @@ class Warehouse:
         date on. Reads the months from `since` on and no others."""
         with self.engine.connect() as connection:
             files = _files(connection, "worked", as_of, sources, since)
-        rows = self.lake.scan("worked", files["path"].to_list()).filter(pl.col("known_at") <= as_of)
-        last = last_of(rows, "record_id", [*WORKED, "gone"]).filter(~pl.col("gone")).drop("gone")
-        return last if since is None else last.filter(pl.col("local_date") >= since)
+        # A record that moved to another month has left word in the old one, so that each month can speak for itself.
+        months = []
+        for _, month in files.group_by("source_id", "month", maintain_order=True):
+            rows = self.lake.scan("worked", month["path"].to_list()).filter(pl.col("known_at") <= as_of)
+            last = last_of(rows, "record_id", [*WORKED, "gone"]).filter(~pl.col("gone")).drop("gone")
+            months.append((last if since is None else last.filter(pl.col("local_date") >= since)).collect())
+        return pl.concat([pl.DataFrame(schema=WORKED), *months]).lazy()
 
     def keeps(self, dataset: str, sources: Sequence[str]) -> bool:
         """Whether the lake has a file of a dataset for one of these sources."""
