@@ -55,3 +55,11 @@ def test_small_counts_of_single_months_make_the_same_matrix():
     asked = ["problem_code", "fine_place"], date(2026, 4, 1), date(2026, 5, 9)
     a, b = matrix(summed(counts), *asked), matrix(pl.concat(months), *asked)
     assert a.series.equals(b.series) and a.counts.sum() > 20 and np.array_equal(a.counts, b.counts)
+
+
+def test_a_matrix_of_the_series_that_are_asked_for_has_no_other_and_zeros_where_one_has_no_row():
+    counts = pl.DataFrame([("p", None, date(2026, 5, 2), 2), ("q", "S", date(2026, 5, 1), 1), ("r", "S", date(2026, 5, 9), 1)],
+                          schema={"problem_code": pl.String, "fine_place": pl.String, "date": pl.Date, "n": pl.Int64}, orient="row")
+    only = pl.DataFrame({"problem_code": ["r", "p"], "fine_place": ["S", None]})
+    whole = matrix(counts, ["problem_code", "fine_place"], date(2026, 5, 1), date(2026, 5, 2), only)
+    assert whole.series.rows() == [("p", None), ("r", "S")] and whole.counts.tolist() == [[0, 0], [2, 0]]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from models.incident_columns import OTHER_GROUP, SAME_RESPONDENT_ONLY, column_evidence, one_name
-from models.incident_corpus import Corpus, Nodes, light, texts_of
+from models.incident_corpus import IN_BOTH, LOW, Basis, Corpus, Nodes, Weights, frequencies, light, texts_of
+from models.incident_texts import SHIFT
 from models.incident_titles import incident_titles, spread_records
 from models.incidents import IncidentLinker, incident_title
 
@@ -171,3 +172,21 @@ def test_of_a_large_incident_so_many_records_are_read_from_its_first_to_its_last
                                            ("木聚大药房", "嘉聚大药房", False), ("天泽瑜伽馆", "恒泽瑜伽馆", False), ("同动装饰", "东动装饰", False)])
 def test_the_kind_of_shop_makes_no_two_names_one(one, two, may):
     assert one_name(pl.Series([one, two]), pl.Series([two, one])).tolist() == [may, may]
+
+
+def test_texts_that_were_read_before_link_as_the_records_do():
+    known, new = frame(*background(60)), frame(*background(90)[30:], day=1)
+    labels = IncidentLinker().fit_predict(known)
+    whole = IncidentLinker().resume(known, labels).partial_fit(new)
+    texts = IncidentLinker().resume(known.drop("title", "content"), labels, texts_of(known)).partial_fit(new.drop("title", "content"), texts=texts_of(new))
+    assert texts.labels_.tolist() == whole.labels_.tolist() and (whole.labels_ >= 0).any()
+
+
+def test_the_directions_of_many_texts_are_those_of_each():
+    """More than are looked at at once, an empty one among them."""
+    few = texts_of(frame(*background(60), (None, "", "c", "街道", "", "")))
+    basis = Basis(few, Weights(frequencies([few], np.ones(len(few), bool)), len(few)))
+    led = lambda texts: basis.project(texts.entries >> SHIFT, IN_BOTH[texts.entries & LOW], texts.start)
+    at = np.arange(23_456) % len(few)
+    many = led(few.take(at))
+    assert many.shape[1] > 2 and np.array_equal(many, led(few)[at]) and many[len(few) - 1].tolist() == [0] * many.shape[1]
