@@ -34,3 +34,16 @@ def test_a_record_that_moves_to_another_month_is_read_once_and_where_it_lies_now
         assert rows.height == seen, since
     then = house.worked(D1, ["s"], date(2026, 5, 1)).collect()
     assert then.select("local_date", "problem_code").unique().rows() == [(was, "a")] and then.height == 40
+
+
+@pytest.mark.parametrize(("was", "now"), [(date(2026, 6, 1), date(2026, 5, 31)), (date(2026, 5, 31), date(2026, 6, 1))])
+def test_a_record_that_an_ingest_moved_before_the_night_is_read_once_too(house, was, now):  # noqa: F811
+    """The table has its new date by then, so that the night says nothing of the old one."""
+    first, second = worked(was, problem_code="a"), worked(now, problem_code="b")
+    keep(house, "r1", first, first.clear(), D1, 1)
+    keep(house, "r2", second, second, D2, 2)
+    for since in (None, date(2026, 5, 1)):
+        rows = house.worked(D2, ["s"], since).collect()
+        assert rows.height == 40 and rows.select("local_date", "problem_code").unique().rows() == [(now, "b")]
+    assert house.worked(D2, ["s"], date(2026, 5, 31)).collect().height == 40
+    assert house.worked(D2, ["s"], date(2026, 6, 2)).collect().is_empty()

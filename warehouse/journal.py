@@ -56,12 +56,8 @@ def _dated(frame: pl.DataFrame, known_at: Any, night_no: int) -> pl.DataFrame:
 
 
 def last_of(rows: pl.LazyFrame, by: str, columns: Iterable[str] | Mapping[str, Any]) -> pl.LazyFrame:
-    """The last row of each `by`, in no order. Reads the rows; only keys are sorted, for the rest of a row is many times as wide.
-
-    A night says twice of a record that moves to another month: that it has left the one (`gone`), and what it is in the other, which counts.
-    """
-    found = rows.select(*columns, "known_at", "night_no").collect()
-    left = ~found["gone"] if "gone" in found.columns else pl.repeat(True, found.height, eager=True)
-    order = found.select("known_at", "night_no", left.alias("left")).select(pl.arg_sort_by("known_at", "night_no", "left"))["known_at"]
+    """The last row of each `by`, in no order. Reads the rows; only keys are sorted, for the rest of a row is many times as wide."""
+    found = rows.select(list(dict.fromkeys([*columns, *_NIGHT]))).collect()
+    order = found.select(pl.arg_sort_by(*_NIGHT)).to_series()
     last = order.filter(found[by].gather(order).is_last_distinct())
     return (found if last.len() == found.height else found[last]).select(list(columns)).lazy()

@@ -17,7 +17,7 @@ from warehouse import bulk, keys, migrate, tables
 from warehouse.access import AccessLog
 from warehouse.digests import digests
 from warehouse.engine import make_engine, snapshot, writing
-from warehouse.journal import WARNING, WARNING_RECORD, WORKED, last_of
+from warehouse.journal import JOURNAL, WARNING, WARNING_RECORD, WORKED, last_of
 from warehouse.lake import COUNTS, REVISIONS, SCHEMAS, Lake, LakeFile
 from warehouse.landing import Landing
 from warehouse.locks import LockLost, advisory_lock, file_lock, still_held
@@ -289,13 +289,13 @@ class Warehouse:
         date on. Reads the months from `since` on and no others."""
         with self.engine.connect() as connection:
             files = _files(connection, "worked", as_of, sources, since)
-        # A record that moved to another month has left word in the old one, so that each month can speak for itself.
+        # A month at a time, for memory. A night says of a record that moves to another month that it has left the one (`gone`), unless an ingest had moved it before.
         months = []
         for _, month in files.group_by("source_id", "month", maintain_order=True):
             rows = self.lake.scan("worked", month["path"].to_list()).filter(pl.col("known_at") <= as_of)
-            last = last_of(rows, "record_id", [*WORKED, "gone"]).filter(~pl.col("gone")).drop("gone")
-            months.append((last if since is None else last.filter(pl.col("local_date") >= since)).collect())
-        return pl.concat([pl.DataFrame(schema=WORKED), *months]).lazy()
+            months.append(last_of(rows, "record_id", JOURNAL["worked"]).filter(~pl.col("gone")).collect())
+        last = last_of(pl.concat([pl.DataFrame(schema=JOURNAL["worked"]), *months]).lazy(), "record_id", WORKED)
+        return last if since is None else last.filter(pl.col("local_date") >= since)
 
     def keeps(self, dataset: str, sources: Sequence[str]) -> bool:
         """Whether the lake has a file of a dataset for one of these sources."""
