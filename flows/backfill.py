@@ -39,12 +39,19 @@ def backfill(first: Date, last: Date, source: str | None = None, known: Literal[
     return runtime.contained(_backfill)(first, last, source, known, dry_run, run_id, stretch or 1)
 
 
+#: Dask has the workers it starts give every 64 KiB that come free back to the system, and take them again: half as much time again for a night. It also
+#: looks at their stacks a hundred times a second, for a page that nobody opens here.
+_WORKERS = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None, "distributed.worker.profile.enabled": False}
+
+
 def fanned_out(workers: int, address: str | None) -> Any:
     """The flow on Dask: so many workers of one thread on this machine, or those of a cluster. Raises BadUsage without the extra `scale`."""
     try:
+        import dask
         from prefect_dask import DaskTaskRunner
     except ImportError:
         raise BadUsage(say("usage.scale", Settings().lang)) from None
+    dask.config.set(_WORKERS)
     runner: Any = DaskTaskRunner(address=address) if address else DaskTaskRunner(
         cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None})
     return backfill.with_options(task_runner=runner)
@@ -77,6 +84,8 @@ def _backfill(first: Date, last: Date, source: str | None, known: str, dry_run: 
 def _replayed(run: Run, place: Place, days: list[Date], known: str, dry_run: bool, side_by_side: int) -> int:
     """Replays one place and keeps what it said, or says how it differs from what was told; returns the number of warnings."""
     parts = stretches(run.house, place, run.run_id, days, known, side_by_side)
+    if len(parts) < min(side_by_side, len(days)):
+        tell(say("backfill.in_order", run.house.settings.lang, place=place.key, n=len(parts), asked=side_by_side))
     if side_by_side == 1:
         answers = [replay_stretch(place.key, part, True) for part in parts]
     else:
