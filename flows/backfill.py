@@ -40,18 +40,20 @@ def backfill(first: Date, last: Date, source: str | None = None, known: Literal[
 
 
 #: Dask has the workers it starts give every 64 KiB that come free back to the system, and take them again: half as much time again for a night. It also
-#: looks at their stacks a hundred times a second, for a page that nobody opens here.
-_WORKERS = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None, "distributed.worker.profile.enabled": False}
+#: looks at their stacks a hundred times a second, for a page that nobody opens here, and tells of every worker that comes and goes.
+_WORKERS = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None, "distributed.worker.profile.enabled": False,
+            "logging.distributed": "warning"}
 
 
 def fanned_out(workers: int, address: str | None) -> Any:
     """The flow on Dask: so many workers of one thread on this machine, or those of a cluster. Raises BadUsage without the extra `scale`."""
     try:
         import dask
+        # Before the rest of it is imported, which is when it sets up its logging.
+        dask.config.set(_WORKERS)
         from prefect_dask import DaskTaskRunner
     except ImportError:
         raise BadUsage(say("usage.scale", Settings().lang)) from None
-    dask.config.set(_WORKERS)
     runner: Any = DaskTaskRunner(address=address) if address else DaskTaskRunner(
         cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None})
     return backfill.with_options(task_runner=runner)

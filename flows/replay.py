@@ -25,6 +25,9 @@ from warehouse.replaying import Night, became_known, begin_at, known_now, nights
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 
+#: Days of a stretch of several, at the most.
+MONTH = 31
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -135,7 +138,8 @@ def last_before(ran: dict[date, Night], day: date) -> datetime | None:
 
 
 def stretches(house: House, place: Place, run_id: str, days: list[date], known: str, workers: int) -> list[Stretch]:
-    """The days in as many stretches as can be worked side by side, one where each night needs what the night before it gave.
+    """The days in stretches that so many workers can work side by side, none longer than `MONTH` so that none is left waiting for the last; one where each
+    night needs what the night before it gave.
 
     A night needs nothing of the replayed one before it where all of these were run live, by this very version: that one's outcome is
     in the journal.
@@ -146,10 +150,14 @@ def stretches(house: House, place: Place, run_id: str, days: list[date], known: 
     free = 0
     while free < len(days) and days[free] in ran and versions.get(days[free]) == weisu_version():
         free += 1
-    n = max(1, min(workers, free + 1, len(days)))
-    size = -(-len(days) // n)
-    cuts = [0, *(c for c in range(size, len(days), size) if c <= free), len(days)]
-    return [Stretch(run_id, tuple(days[a:b]), known, days[0]) for a, b in zip(cuts, cuts[1:])]
+    return [Stretch(run_id, tuple(days[part]), known, days[0]) for part in cut(len(days), free, workers)]
+
+
+def cut(n: int, free: int, workers: int) -> list[slice]:
+    """n days in stretches for so many workers, cut no later than before day number `free`."""
+    size = min(-(-n // workers), MONTH) if workers > 1 else n
+    starts = [0, *range(size, min(n, free + 1), size)]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], n])]
 
 
 @contextmanager
