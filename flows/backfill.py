@@ -39,18 +39,19 @@ def backfill(first: Date, last: Date, source: str | None = None, known: Literal[
     return runtime.contained(_backfill)(first, last, source, known, dry_run, run_id, stretch or 1)
 
 
+#: Where the variables stand that workers of this machine are started with.
+_STARTED_WITH = "distributed.nanny.pre-spawn-environ"
 #: Dask has the workers it starts give every 64 KiB that come free back to the system, and take them again: half as much time again for a night. It also
 #: looks at their stacks a hundred times a second, for a page that nobody opens here, and tells of every worker that comes and goes.
-_WORKERS = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None, "distributed.worker.profile.enabled": False,
-            "logging.distributed": "warning"}
+_WORKERS = {f"{_STARTED_WITH}.MALLOC_TRIM_THRESHOLD_": None, "distributed.worker.profile.enabled": False, "logging.distributed": "warning"}
 
 
 def fanned_out(workers: int, address: str | None) -> Any:
-    """The flow on Dask: so many workers of one thread on this machine, or those of a cluster. Raises BadUsage without the extra `scale`."""
+    """The flow on Dask: so many workers on this machine, which share its cores, or those of a cluster. Raises BadUsage without the extra `scale`."""
     try:
         import dask
         # Before the rest of it is imported, which is when it sets up its logging.
-        dask.config.set(_WORKERS)
+        dask.config.set({**_WORKERS, f"{_STARTED_WITH}.POLARS_MAX_THREADS": max(1, pl.thread_pool_size() // workers)})
         from prefect_dask import DaskTaskRunner
     except ImportError:
         raise BadUsage(say("usage.scale", Settings().lang)) from None

@@ -1,21 +1,23 @@
 """What the workers of a backfill are started with, and what each is given."""
 import os
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.replay import MONTH, cut
 
 
-def test_workers_keep_the_memory_that_comes_free(monkeypatch):
+def test_workers_keep_the_memory_that_comes_free_and_share_the_cores(monkeypatch):
     from dask.distributed import Client, LocalCluster
 
     from flows import backfill as flows
-    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
-    runner = flows.fanned_out(1, None).task_runner
+    names = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "POLARS_MAX_THREADS")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    runner = flows.fanned_out(2, None).task_runner
     with LocalCluster(**runner.cluster_kwargs) as cluster, Client(cluster) as client:
-        assert client.submit(lambda: [(name, os.environ.get(name)) for name in ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS")]).result() == [
-            ("MALLOC_TRIM_THRESHOLD_", None), ("OMP_NUM_THREADS", "1")]
+        assert client.submit(lambda: [os.environ.get(name) for name in names]).result() == [None, "1", str(max(1, pl.thread_pool_size() // 2))]
 
 
 @given(st.integers(1, 800), st.integers(0, 800), st.integers(1, 9))
