@@ -7,7 +7,6 @@ from hashlib import blake2b
 from typing import Any
 
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from flows.artefacts import NO_ARTEFACTS, artefact_lines, new_sources, without_artefacts
 from flows.by_rule import by_rules, inspections, together
@@ -25,7 +24,7 @@ from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_
 from flows.wording import shown
 from models.incident_titles import incident_titles, spread_records
 from models.problems import TaxonomyClassifier
-from models.threads import both
+from models.threads import both, one_blas_thread
 from policy.calendar import year_before
 from policy.catalogue import say
 from policy.lifecycle import OPEN
@@ -57,11 +56,7 @@ class Work:
     notices: int = 0
 
 
-#: BLAS adds up in another order on another number of threads, and its threads wait for each other while parts of a night are worked side by side.
-one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
-
-
-@one_blas_thread
+@one_blas_thread()
 def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house: Warehouse, tonight: Tonight, rules_only: bool = False,
                made: pl.DataFrame | None = None) -> Work:
     """Works the records that are new or changed as of tonight and tells what they and the counts say.
@@ -123,7 +118,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
 MADE = ("problem_code", "problem_name", "problem_id", "incident_id")
 
 
-@one_blas_thread
+@one_blas_thread()
 def made_at_once(place: Place, records: pl.DataFrame, day: date, learned: TaxonomyClassifier | None = None) -> pl.DataFrame:
     """Codes and ids of records (the columns of `touched`) as a first night would give them, all at once: record_id and `MADE`."""
     rows = known_problems(place.with_places(records), place, NOTHING_KNOWN, learned).with_columns(pl.lit(None, pl.String).alias(c) for c in MADE[2:])

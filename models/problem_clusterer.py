@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 from models.problem_decisions import NOTHING_DECIDED, Decided
 from models.problem_groups import groups, together
@@ -14,6 +13,7 @@ from models.problem_names import name_groups
 from models.problem_profiles import Profiles
 from models.problem_succession import Succession, succeed
 from models.problem_texts import TextSpace, read
+from models.threads import one_blas_thread
 
 #: Few texts may be of as many problems as many texts.
 MANY = 60.0
@@ -135,7 +135,7 @@ class ProblemClusterer(ClusterMixin, BaseEstimator):
         change.merged |= {gone: into for gone, into in self._decided.merged.items() if gone in known}
         self.names_ |= {k: name for k, name in self._decided.names.items() if k in self.names_}
 
-    @threadpool_limits.wrap(limits=1, user_api="blas")
+    @one_blas_thread()
     def _learn(self, texts: pl.DataFrame, before: np.ndarray) -> Succession:
         """Clusters the texts anew and carries the numbers over; writes what became of them into `before` (number of each text, −1: none). Sums are added up by one
         thread each: by several the last digit of a direction differs, and with it which of two equally near clusters a text joins."""
