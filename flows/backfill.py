@@ -21,7 +21,7 @@ from flows.compare import show_difference  # noqa: E402
 from flows.dates import end_of, now  # noqa: E402
 from flows.messages import BadUsage, tell  # noqa: E402
 from flows.places import Place, places_of  # noqa: E402
-from flows.replay import Replay, Stretch, bar, stretches  # noqa: E402
+from flows.replay import Replay, Stretch, bar, cut, stretches  # noqa: E402
 from flows.running import House, Run, running  # noqa: E402
 from policy.catalogue import say  # noqa: E402
 from warehouse.replaying import joined, keep  # noqa: E402
@@ -87,8 +87,8 @@ def _backfill(first: Date, last: Date, source: str | None, known: str, dry_run: 
 def _replayed(run: Run, place: Place, days: list[Date], known: str, dry_run: bool, side_by_side: int) -> int:
     """Replays one place and keeps what it said, or says how it differs from what was told; returns the number of warnings."""
     parts = stretches(run.house, place, run.run_id, days, known, side_by_side)
-    if len(parts) < min(side_by_side, len(days)):
-        tell(say("backfill.in_order", run.house.settings.lang, place=place.key, n=len(parts), asked=side_by_side))
+    if len(parts) < (most := len(cut(len(days), len(days), side_by_side))):
+        tell(say("backfill.in_order", run.house.settings.lang, place=place.key, n=len(parts), most=most))
     if side_by_side == 1:
         answers = [replay_stretch(place.key, part, True) for part in parts]
     else:
