@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from flows.artefacts import NO_ARTEFACTS, artefact_lines, new_sources, without_artefacts
+from flows.artefacts import NO_ARTEFACTS, artefact_lines, without_artefacts
 from flows.by_rule import by_rules, inspections, together
+from flows.cells import Judged, judged
 from flows.classify import FIT_DAYS, STATE, found_problems, known_problems
-from flows.detect import LOOK_BACK, NOTHING, OPEN_DAYS, WITHHELD_DAYS, Detection, cells_tonight, find_signals, with_observed
+from flows.detect import NOTHING, OPEN_DAYS, Detection, find_signals
 from flows.feedback import Feedback, feedback
 from flows.life import Tended, tend
 from flows.lineage import incident_events, lineage_write
@@ -31,7 +32,7 @@ from policy.lifecycle import OPEN
 from policy.matters import claimant_rule
 from transforms.canonical import LINEAGE, RECORD
 from transforms.claimants import claimants
-from transforms.counts import CELL, count_changes, small, summed
+from transforms.counts import count_changes
 from transforms.matters import find_matters, series_of
 from transforms.seasonal import as_last_year
 from warehouse.journal import WORKED, told_writes, worked_writes
@@ -76,13 +77,13 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         rows = with_told_respondents(rows, recent)
         window = Window(house, touched.select("record_id", *TEXTS))
         rows = _found(rows, recent, window, place, tonight, work, decided) if made is None else rows
-    with tonight.step("link"):
-        moved = recent.clear()
-        if made is None:
-            rows, recent, moved = _linked(rows, recent, window, place, tonight, work)
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
+    # What a cell has to expect rests on counts alone, so cells are judged beside linking, which often waits for one thread.
+    with tonight.step("link"):
+        linked = partial(_linked, rows, recent, window, place, tonight, work) if made is None else lambda: (rows, recent, recent.clear())
+        (rows, recent, moved), cells = both(linked, partial(judged, house, place, changes, tonight, not rules_only))
     # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
     work.writes.append(Write("record", _record_rows(delivered, tonight.run_id), "upsert"))
@@ -96,20 +97,15 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         many = claimants(seen, tonight.day, rule.days, rule.records, rule.respondents)
         drives = inspections(house, tonight.day, tonight.as_of)
         rules = partial(by_rules, seen, window, place, tonight, known.factors["several_callers"].factor, drives, many)
-
-        def by_counts() -> tuple[pl.DataFrame, Detection, pl.DataFrame]:
-            counts = _counts(house, place, changes, tonight)
-            nothing = NOTHING, NO_ARTEFACTS
-            return counts, *(nothing if rules_only else _detected(place, counts, seen, window, tonight, known.factors["false_alarms"].factor, many))
-
-        (counts, found, artefacts), told_by_rule = both(by_counts, rules)
+        by_counts = partial(_detected, place, cells, seen, window, tonight, known.factors["false_alarms"].factor, many)
+        (found, artefacts), told_by_rule = both((lambda: (NOTHING, NO_ARTEFACTS)) if rules_only else by_counts, rules)
         signals, members = together([(found.signals, found.members), *told_by_rule])
     with tonight.step("warn"):
-        yearly = as_last_year(counts.filter(pl.col("problem_code").cast(pl.String).is_in(signals["problem_code"].unique().implode())), tonight.day,
+        yearly = as_last_year(cells.counts.filter(pl.col("problem_code").cast(pl.String).is_in(signals["problem_code"].unique().implode())), tonight.day,
                               year_before(tonight.day, place.region))
         told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives, many, yearly)
     work.writes += _work_writes(tended, known, place, tonight)
-    _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, counts, tonight)
+    _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, cells.counts, tonight)
     work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
     return work
 
@@ -141,21 +137,13 @@ def window_start(place: Place, day: date) -> date:
     return day - timedelta(days=max(place.link_window_days, OPEN_DAYS))
 
 
-def _detected(place: Place, counts: pl.DataFrame, seen: pl.DataFrame, window: Window, tonight: Tonight, factor: float,
-              many: list[str]) -> tuple[Detection, pl.DataFrame]:
+def _detected(place: Place, known: Judged, seen: pl.DataFrame, window: Window, tonight: Tonight, factor: float, many: list[str]) -> tuple[Detection, pl.DataFrame]:
     """What spoke tonight, and what only the intake did (`flows.artefacts.ARTEFACT`)."""
-    late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
-    quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
-    fresh = new_sources(counts, tonight.day)
-    of_fresh = pl.col("source_id").cast(pl.String).is_in(fresh["source_id"].implode())
-    cells = cells_tonight(counts.filter(~of_fresh) if fresh.height else counts, place, tonight.day, quiet)
-    if fresh.height:
-        cells = with_observed(cells, counts.filter(of_fresh & (pl.col("date") == tonight.day)))
     budget = tonight.settings
-    found = find_signals(cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *fresh["source_id"]], many)
+    found = find_signals(known.cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *known.fresh["source_id"]], many)
     by_category = [s for s, m in place.mappings.items() if m.problems == "category"]
-    found, artefacts = without_artefacts(found, counts, seen, window.texts, tonight.day, place.region, by_category)
-    return found, pl.concat([fresh, artefacts])
+    found, artefacts = without_artefacts(found, known.counts, seen, window.texts, tonight.day, place.region, by_category)
+    return found, pl.concat([known.fresh, artefacts])
 
 
 #: What a record's problem is read from; where none of it changed, the problem stays what it was.
@@ -257,21 +245,6 @@ def _record_rows(rows: pl.DataFrame, run_id: str) -> pl.DataFrame:
     flags = pl.col("issues").list.eval(pl.element().struct.field("code")).list.unique().list.sort()
     return rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision"), flags.alias("flags"),
                              pl.lit(run_id).alias("run_id")).select(RECORD_ROW).sort("record_id")
-
-
-def _counts(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    """The counts of the days that detectors look back over, tonight's changes in them: (*CELL, n Int32), in no order, names as categories: of years
-    of cells the same few names would be most of the memory."""
-    since = tonight.day - timedelta(days=LOOK_BACK)
-    new = small(changes.filter((pl.col("known_at") <= tonight.as_of) & (pl.col("date") >= since)).select(*CELL, "n"))
-    month = ["source_id", pl.col("date").dt.strftime("%Y-%m").alias("month")]
-    mine = dict(iter(new.group_by(month)))
-    parts = []
-    for stored in house.counts_by_month(tonight.as_of, since, place.sources):
-        if stored.height:
-            more = mine.pop(stored.select(month).row(0), new.clear())
-            parts.append(summed(pl.concat([stored, more])) if more.height else stored)
-    return pl.concat([*parts, *map(summed, mine.values())] or [new])
 
 
 def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime, watch_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
