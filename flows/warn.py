@@ -89,14 +89,16 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         drafts.append(({**matter, "follows": split.get(matter["matter"])}, warning_id, ids))
     drafts = _one_a_warning(drafts)
     told = {w for _, w, _ in drafts if w} | set(merged)
+    records = records.sort("created_at", "row_hash", "record_id")
+    records = records.with_columns(due_dates(records, place.pack).alias("_due"))
     drafts += _grown_since(earlier.filter(pl.col("status").is_in(OPEN) & ~pl.col("warning_id").is_in(list(told))), had, records)
-    rows, evidence, events = [], [], []
+    rows, behind_it, events = [], [], []
     for matter, warning_id, ids in drafts:
         old = was.get(warning_id) if warning_id else None
         if old is not None and matter["kind"] != "sentinel" and set(old["source_ids"] or ()) & set(quiet):
             continue
         held = had.get(warning_id or "", set())
-        own = records.filter(pl.col("record_id").is_in(list(ids))).sort("created_at", "row_hash", "record_id")
+        own = records.filter(pl.col("record_id").is_in(list(ids)))
         if own.is_empty() or (old is not None and old["status"] in ENDED and not _comes_back(old, matter, own, held)):
             continue
         opening = _opening(old, matter, held, own, day)
@@ -113,7 +115,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
         if old is not None and not _changed(row, old, ids, held):
             continue
         rows.append(row)
-        evidence.append(_evidence(row["warning_id"], own, speaks.records))
+        behind_it.append((row["warning_id"], own, speaks.records))
         events.append(_event(row, old, as_of, run_id))
     rows, capped = _held_to(rows, was, cap, worth)
     keep = {r["warning_id"] for r in rows}
@@ -123,7 +125,7 @@ def tell(matters: Matters, records: pl.DataFrame, earlier: pl.DataFrame, earlier
                      "change_no": old["change_no"] + 1})
         events.append(_event(rows[-1], old, as_of, run_id))
     raised = sum(r["warning_id"] not in was for r in rows)
-    kept = [e for e in evidence if e["warning_id"][0] in keep]
+    kept = [_evidence(*of) for of in behind_it if of[0] in keep]
     return Told(frame(rows), pl.concat(kept) if kept else pl.DataFrame(schema=_EVIDENCE),
                 event_frame([e for e in events if e["warning_id"] in keep or e["warning_id"] in merged]),
                 _before_the_complaint(rows, kept, records, as_of, run_id), raised, capped + left_out)
@@ -229,7 +231,7 @@ def _row(matter: dict, own: pl.DataFrame, speaks: Speaking, rule: Rule | None, o
         "n_records": own.height, "n_callers": callers, "first_seen": own["local_date"].min(), "last_seen": own["local_date"].max(),
         **{c: told[lang if lang in told else "en"][c] for c in ("title", "summary")},
         "lead_unit": way.lead_name(lang), "co_units": way.co_names(lang), "law": law_for(problem, day, pack),
-        "due_at": due_dates(own, pack).min() if pack else None, "verdict": old["verdict"] if old else None, "merged_into": None,
+        "due_at": own["_due"].min(), "verdict": old["verdict"] if old else None, "merged_into": None,
         "fingerprint": _fingerprint(matter), "city": founder and own["city"][0], "district": own["district"][0],
         "street": matter["fine_place"] if matter["subject"] != "coarse" else None, "street_code": street_code,
         "fine_place": matter["fine_place"], "coarse_place": matter["coarse_place"], "streets": streets,

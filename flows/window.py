@@ -38,8 +38,10 @@ def earlier_records(house: Warehouse, place: Place, since: date, as_of: datetime
     """What earlier nights made of the records of a local date from `since` on, but for those named: columns `LIGHT`, by record_id; and what is to be
     written into the journal where nights before it was kept left none."""
     rows, writes = (house.worked(as_of, place.sources, since).collect(), []) if house.keeps("worked", place.sources) else _taken_over(house, place)
-    rows = rows.filter(pl.col("local_date") >= since)
-    return rows.join(pl.DataFrame({"record_id": without}, schema={"record_id": pl.String}), on="record_id", how="anti").sort("record_id"), writes
+    # Keys are chosen from and put in order; the rows, many times as wide, are moved once.
+    keys = rows.select("record_id", "local_date").with_row_index("_at").filter(pl.col("local_date") >= since)
+    kept = keys.join(pl.DataFrame({"record_id": without}, schema={"record_id": pl.String}), on="record_id", how="anti").sort("record_id")
+    return rows[kept["_at"]], writes
 
 
 def _taken_over(house: Warehouse, place: Place) -> tuple[pl.DataFrame, list[LakeWrite]]:

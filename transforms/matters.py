@@ -251,7 +251,8 @@ def _subject(group: pl.DataFrame, behind: pl.DataFrame, members: pl.DataFrame, r
 
 
 def _modes(frame: pl.DataFrame) -> dict:
-    return {c: _top(frame, c)[0] for c in ("problem_code", "fine_place", "coarse_place", "respondent_key")}
+    commonest = (pl.col(c).drop_nulls().mode().sort().first() for c in ("problem_code", "fine_place", "coarse_place", "respondent_key"))
+    return frame.select(commonest).row(0, named=True)
 
 
 def _of_incident(base, group, grown, surges, behind, records, incident) -> tuple[dict, list[str]]:

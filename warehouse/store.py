@@ -293,7 +293,8 @@ class Warehouse:
         months = []
         for _, month in files.group_by("source_id", "month", maintain_order=True):
             rows = self.lake.scan("worked", month["path"].to_list()).filter(pl.col("known_at") <= as_of)
-            months.append(last_of(rows, "record_id", JOURNAL["worked"]).filter(~pl.col("gone")).collect())
+            there = last_of(rows, "record_id", JOURNAL["worked"]).collect()
+            months.append(there.filter(~pl.col("gone")) if there["gone"].any() else there)
         last = last_of(pl.concat([pl.DataFrame(schema=JOURNAL["worked"]), *months]).lazy(), "record_id", WORKED)
         return last if since is None else last.filter(pl.col("local_date") >= since)
 
