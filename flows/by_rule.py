@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.places import Place
 from flows.tonight import Tonight
-from flows.window import Window
+from flows.window import Window, those
 from policy.clocks import OVER
 from policy.matters import RULE_ID, AfterInspection, BackAfterSolved, Novelty, SeveralCallers, Spread, matter_rule
 from policy.sentinels import cluster_rules, clusters, match, sentinel_rules
@@ -19,6 +19,9 @@ VOLUME_DAYS = 28
 #: Questions, thanks and wishes are no trouble that could come back.
 NO_TROUBLE = ("consultation", "praise", "suggestion", "withdrawal")
 _AGAIN = "again:"
+#: What rules that count look at; of the whole open window every column more is memory.
+_COUNTED = ("record_id", "local_date", "created_at", "closed_at", "record_type", "status", "solved", "caller_key", "respondent_key", "incident_id", "problem_code",
+            "fine_place", "coarse_place")
 Spoken = tuple[pl.DataFrame, pl.DataFrame]
 
 
@@ -43,9 +46,9 @@ def by_rules(seen: pl.DataFrame, window: Window, place: Place, tonight: Tonight,
     seen: the open window's records. more_callers: times what the rule of several callers says. drives: `inspections`. claimants: keys of callers
     who write against many; where a rule counts callers, they are not among them.
     """
-    heard = seen.filter(~pl.col("source_id").is_in(list(tonight.quiet)))
+    heard = those(seen, ~pl.col("source_id").is_in(list(tonight.quiet)))
     a_day = heard.filter(pl.col("local_date") > tonight.day - timedelta(days=VOLUME_DAYS)).height / VOLUME_DAYS
-    others = heard.filter(~pl.col("caller_key").is_in(list(claimants)).fill_null(False))
+    others = those(heard.select(_COUNTED), ~pl.col("caller_key").is_in(list(claimants)).fill_null(False))
     return [_sentinels(seen, window, place, tonight), _clusters(heard, window, tonight),
             _several_callers(others, tonight.day, matter_rule(RULE_ID, a_day), more_callers),
             back_after_solved(others, tonight.day, matter_rule("back_after_solved", a_day)),
@@ -97,14 +100,14 @@ def _clusters(seen: pl.DataFrame, window: Window, tonight: Tonight) -> Spoken:
 
 def _several_callers(seen: pl.DataFrame, day: date, rule: SeveralCallers, more_callers: float) -> Spoken:
     """Incidents with several callers within a few days, as signals and their records; `more_callers`: times what the rule says."""
-    recent = seen.filter((pl.col("local_date") > day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
-                         & pl.col("caller_key").is_not_null())
+    recent = seen.lazy().filter((pl.col("local_date") > day - timedelta(days=rule.days)) & pl.col("incident_id").is_not_null()
+                                & pl.col("caller_key").is_not_null())
     start = day - timedelta(days=rule.days)
-    before = seen.filter(pl.col("local_date").is_between(start - timedelta(days=rule.usual_days - 1), start)).group_by("incident_id").agg(
+    before = seen.lazy().filter(pl.col("local_date").is_between(start - timedelta(days=rule.usual_days - 1), start)).group_by("incident_id").agg(
         (pl.coalesce("caller_key", "record_id").n_unique() * rule.days / rule.usual_days).alias("_usual"))
     told = recent.group_by("incident_id").agg(
         pl.len().alias("observed"), pl.col("caller_key").n_unique().alias("_callers"), *_modes("problem_code", "fine_place", "coarse_place", "respondent_key")).join(before, on="incident_id", how="left").filter(
-        (pl.col("_callers") >= rule.times_usual * pl.col("_usual").fill_null(0)) & (pl.col("_callers") >= rule.callers * more_callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed")))
+        (pl.col("_callers") >= rule.times_usual * pl.col("_usual").fill_null(0)) & (pl.col("_callers") >= rule.callers * more_callers) & (pl.col("_callers") >= rule.own_callers_share * pl.col("observed"))).collect()
     signals = told.select(pl.concat_str(pl.lit("cluster:"), pl.lit(rule.id), pl.lit(":"), "incident_id").alias("signal_id"),
                           pl.lit("cluster").alias("kind"), pl.lit("incident").alias("level"), "problem_code", "fine_place", "coarse_place",
                           "respondent_key", "incident_id", pl.col("observed").cast(pl.Float64), pl.lit(rule.days).alias("window"),

@@ -8,6 +8,7 @@ import polars as pl
 from scipy.stats import poisson
 
 from flows.places import Place
+from flows.window import those
 from models.slow_rise import SlowRise
 from models.surge_incidents import IncidentGrowth, RespondentSurge
 from models.surges import FIRST, SurgeDetector
@@ -152,8 +153,8 @@ def with_observed(cells: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
 def arrivals(records: pl.DataFrame, by: str) -> pl.DataFrame:
     """(by, date, n_records, n_callers): records and distinct callers a day; a record without a caller is one of its own."""
     who = pl.coalesce("caller_key", "record_id")
-    return records.filter(pl.col(by).is_not_null()).group_by(by, pl.col("local_date").alias("date")).agg(
-        pl.len().alias("n_records"), who.n_unique().alias("n_callers")).sort(by, "date")
+    return records.lazy().filter(pl.col(by).is_not_null()).group_by(by, pl.col("local_date").alias("date")).agg(
+        pl.len().alias("n_records"), who.n_unique().alias("n_callers")).sort(by, "date").collect()
 
 
 def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: float, per_series: int,
@@ -166,7 +167,7 @@ def find_signals(cells: pl.DataFrame, recent: pl.DataFrame, day: date, budget: f
     """
     fine = cells.filter(pl.col("level") == "fine")
     nightly = budget / 7 * fine.height / per_series
-    heard = recent.filter(~pl.col("source_id").is_in(list(quiet_sources)))
+    heard = those(recent, ~pl.col("source_id").is_in(list(quiet_sources)))
     grown = _grown(heard, "incident_id", day)
     busy = _grown(heard, "respondent_key", day)
     tested = cells.filter(pl.col("p_value").is_not_null())
@@ -216,8 +217,8 @@ def _grown(recent: pl.DataFrame, by: str, day: date) -> pl.DataFrame:
         return pl.DataFrame(schema={by: pl.String, "observed": pl.Float64, "expected": pl.Float64, "p_value": pl.Float64, "window": pl.Int32,
                                     "n_callers": pl.UInt32})
     found = IncidentGrowth().fit(counted, day).p_values(counted, day) if name == "incident" else RespondentSurge().p_values(counted, day)
-    callers = recent.filter((pl.col("local_date") > day - timedelta(days=OPEN_DAYS)) & pl.col(by).is_not_null()).group_by(by).agg(
-        pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers"))
+    callers = recent.lazy().filter((pl.col("local_date") > day - timedelta(days=OPEN_DAYS)) & pl.col(by).is_not_null()).group_by(by).agg(
+        pl.coalesce("caller_key", "record_id").n_unique().alias("n_callers")).collect()
     return found.select(pl.col(name).alias(by), pl.col("n_window").cast(pl.Float64).alias("observed"), "expected", "p_value", "window").join(
         callers, on=by, how="left").sort(by)
 
@@ -226,8 +227,9 @@ def _slowly(slow: pl.DataFrame, threshold: float, recent: pl.DataFrame, day: dat
     """Of the cells, those that rise slowly and steadily, from several callers, as SIGNAL rows."""
     spoke = slow.filter((pl.col("slow_p") <= threshold) & pl.col("steady") & (pl.col("slow_observed") >= SLOW_RATIO * pl.col("slow_expected")))
     by = ["problem_code", "fine_place", "coarse_place"]
-    heard = recent.filter((pl.col("local_date") <= day) & (pl.col("local_date") > day - timedelta(days=SLOW_DAYS))).join(spoke.select(by), on=by, how="semi")
-    enough = heard.group_by(by).agg(pl.coalesce("caller_key", "record_id").n_unique().alias("n")).filter(pl.col("n") >= LEAST_CALLERS)
+    heard = recent.lazy().filter((pl.col("local_date") <= day) & (pl.col("local_date") > day - timedelta(days=SLOW_DAYS))).join(
+        spoke.lazy().select(by), on=by, how="semi")
+    enough = heard.group_by(by).agg(pl.coalesce("caller_key", "record_id").n_unique().alias("n")).filter(pl.col("n") >= LEAST_CALLERS).collect()
     rows = spoke.join(enough, on=by, how="semi").select(
         _named("slow", "series_id").alias("signal_id"), pl.lit("slow_rise").alias("kind"), "level", *by, pl.col("slow_observed").alias("observed"),
         pl.col("slow_expected").alias("expected"), pl.col("slow_p").alias("p_value"), pl.lit(SLOW_DAYS).alias("window"))
@@ -247,7 +249,7 @@ def _rising(frame: pl.DataFrame, by: str, kind: str, level: str, threshold: floa
     """Of the incidents or respondents, those that are signals, as SIGNAL rows."""
     spoke = frame.filter((pl.col("p_value") <= threshold) & (pl.col("n_callers") >= LEAST_CALLERS) & (pl.col("observed") >= LEAST_RECORDS))
     mode = lambda c: pl.col(c).drop_nulls().mode().sort().first().alias(c)
-    about = recent.filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place"))
+    about = recent.lazy().filter(pl.col(by).is_in(spoke[by].to_list())).group_by(by).agg(mode("problem_code"), mode("fine_place"), mode("coarse_place")).collect()
     rows = spoke.join(about, on=by, how="left").with_columns(
         _named(level, by).alias("signal_id"), pl.lit(kind).alias("kind"), pl.lit(level).alias("level"))
     return as_signals(rows)

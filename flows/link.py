@@ -18,6 +18,7 @@ from warehouse.publication import LakeWrite
 #: What is kept of the texts of what is open, by source and local day; it is a function of each record's revision alone.
 KEPT = f"{LINK_TEXTS}_{VERSION}"
 KEY = ["record_id", "row_hash"]
+CANONICAL = ["created_at", "row_hash", "record_id"]
 #: So many new records are linked at once: a city's night, or a part of a history.
 MOST = 75_000
 #: So many texts that are not kept are read at once.
@@ -47,12 +48,12 @@ class Links:
 
 
 def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.DataFrame:
-    """Records as the linker takes them, in an order that does not depend on the file's; texts where they have some.
+    """Records as the linker takes them; texts where they have some.
 
     by_address: sources whose texts say nothing (a category's name), so that only the exact place can tell one matter from another.
     """
     exact = pl.when(pl.col("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", "community"))
-    return records.sort("created_at", "row_hash", "record_id").with_columns(
+    return records.with_columns(
         pl.col("caller_key").alias("caller"), pl.coalesce(exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent")
     ).select(*LIGHT, *(c for c in ("title", "content") if c in records.columns))
 
@@ -65,7 +66,7 @@ def link(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Series], pl
     """
     if new.height <= MOST:
         return link_at_once(new, open_, texts, kept, by_address)
-    ordered = new.sort("created_at", "row_hash", "record_id")
+    ordered = new.sort(CANONICAL)
     light = [c for c in open_.columns if c not in ("title", "content")]
     mine = ordered.select("record_id", "title", "content")
 
@@ -99,30 +100,30 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
     `incident_id` (null: alone). texts: gives (record_id, title, content) for record_ids of `open_`; asked for what is not kept.
     kept: what earlier nights gave as `Links.texts`, whatever of it there is; it changes the cost and not the links.
     """
-    fresh, index = for_linking(new, by_address), for_linking(open_, by_address).select(LIGHT)
+    fresh, index = for_linking(new, by_address).sort(CANONICAL), for_linking(open_, by_address).select(LIGHT)
     if fresh.is_empty():
         return Links()
     del open_
-    ids = index["incident_id"].drop_nulls().unique(maintain_order=True).to_list()
-    number = {i: n for n, i in enumerate(ids)}
+    # The older an incident, the smaller its number, in an order that does not depend on the file's.
+    ids = index.filter(pl.col("incident_id").is_not_null()).select("incident_id", *CANONICAL).sort(CANONICAL)["incident_id"].unique(maintain_order=True)
     linker, read = IncidentLinker(), list[Texts]()
     if index.is_empty():
         labels = np.asarray(linker.fit_predict(fresh))
         joined = pl.DataFrame(schema={"row": pl.Int64, "label": pl.Int64})
-        lineage, lacking = [], fresh.clear()
+        lineage, lacking = pl.DataFrame(schema={"incident": pl.Int64, "other": pl.Int64}), fresh.clear()
     else:
         # Tonight's texts are read while those kept are fetched.
         mine, (shelf, index, lacking) = both(partial(texts_of, fresh), partial(_on_the_shelf, index, kept))
         for part in lacking.iter_slices(AT_ONCE):
             read.append(texts_of(part.select("record_id").join(texts(part["record_id"]), on="record_id", how="left", maintain_order="left")))
             shelf.put_away(read[-1])
-        was = index["incident_id"].replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy()
+        was = index["incident_id"].replace_strict(ids, pl.int_range(len(ids), eager=True), default=-1, return_dtype=pl.Int64).to_numpy()
         linker.resume(index, was, shelf)
         index = index.select("record_id", "created_at", "incident_id")
         linker.partial_fit(fresh, texts=mine)
         labels = np.asarray(linker.labels_)
         joined = linker.joined_
-        lineage = [(a, b) for kind, a, b in linker.lineage_.select("kind", "incident", "other").iter_rows() if kind == "merged"]
+        lineage = linker.lineage_.filter((pl.col("kind") == "merged") & (pl.col("incident") != pl.col("other")))
     whose = ["record_id", "row_hash", "source_id", "local_date"]
     keep = pl.concat([pl.concat([lacking.select(whose), fresh.select(whose)]), Texts.join([*read, linker.texts_]).frame()], how="horizontal")
     placed = pl.concat([
@@ -133,14 +134,12 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
     if placed.is_empty():
         return Links(texts=keep)
     founders = placed.group_by("_label", maintain_order=True).agg(pl.col("record_id").sort_by("created_at", "record_id").first())
-    name = dict(enumerate(ids))
-    for label, founder in founders.sort("_label").iter_rows():
-        name.setdefault(label, "i" + blake2b(founder.encode(), digest_size=6).hexdigest())
-    merged = pl.DataFrame([(name[a], name[b]) for a, b in lineage if a in name and b in name and a != b],
-                          schema={"incident_id": pl.String, "into": pl.String}, orient="row")
+    born = founders.filter(pl.col("_label") >= len(ids)).sort("_label")["record_id"].to_list()
+    name = pl.concat([ids, pl.Series("incident_id", ["i" + blake2b(founder.encode(), digest_size=6).hexdigest() for founder in born], pl.String)])
+    merged = pl.DataFrame({"incident_id": name.gather(lineage["incident"]), "into": name.gather(lineage["other"])})
     gone = dict(merged.iter_rows())
     moved = index.filter(pl.col("incident_id").is_in(list(gone))).select("record_id", pl.col("incident_id").replace(gone))
-    linked = placed.select("record_id", pl.col("_label").replace_strict(name, return_dtype=pl.String).replace(gone).alias("incident_id"))
+    linked = placed.select("record_id", name.gather(placed["_label"]).replace(gone))
     return Links(pl.concat([linked, moved]).unique("record_id", keep="first", maintain_order=True).sort("record_id"), merged, keep)
 
 

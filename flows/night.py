@@ -21,7 +21,7 @@ from flows.places import Place
 from flows.problem_decisions import NOTHING_KNOWN, Known
 from flows.tonight import Tonight
 from flows.warn import EVIDENCE, Told, tell
-from flows.window import LIGHT, TEXTS, Window, earlier_records, with_respondent_keys, with_told_respondents
+from flows.window import LIGHT, TEXTS, Window, earlier_records, those, with_respondent_keys, with_told_respondents
 from flows.wording import shown
 from models.incident_titles import incident_titles, spread_records
 from models.problems import TaxonomyClassifier
@@ -82,17 +82,21 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         work.lake += [LakeWrite("counts", s, part) for (s,), part in changes.sort("source_id").group_by("source_id", maintain_order=True)]
     # What a cell has to expect rests on counts alone, so cells are judged beside linking, which often waits for one thread.
     with tonight.step("link"):
-        linked = partial(_linked, rows, recent, window, place, tonight, work) if made is None else lambda: (rows, recent, recent.clear())
-        (rows, recent, moved), cells = both(linked, partial(judged, house, place, changes, tonight, not rules_only))
+        judging = partial(judged, house, place, changes, tonight, not rules_only)
+        if made is None:
+            (rows, recent, moved), cells = both(partial(_linked, rows, recent, window, place, tonight, work), judging)
+        else:
+            moved, cells = recent.clear(), judging()
     # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
     work.writes.append(Write("record", _record_rows(delivered, tonight.run_id), "upsert"))
     work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
                                          how="vertical_relaxed"), before, tonight.as_of, tonight.night_no)
     whole = with_respondent_keys(pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed"))
+    del recent
     known = feedback(house, place, tonight.day, tonight.as_of, tonight.settings)
     with tonight.step("detect"):
-        seen = whole.filter(pl.col("local_date") <= tonight.day)
+        seen = those(whole, pl.col("local_date") <= tonight.day)
         rule = claimant_rule()
         many = claimants(seen, tonight.day, rule.days, rule.records, rule.respondents)
         drives = inspections(house, tonight.day, tonight.as_of)

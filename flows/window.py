@@ -71,6 +71,11 @@ def with_told_respondents(rows: pl.DataFrame, recent: pl.DataFrame) -> pl.DataFr
 
 def with_respondent_keys(records: pl.DataFrame) -> pl.DataFrame:
     """The records with `respondent_key`, the normal form of the respondent's name; each name is looked at once."""
-    names = records.select("respondent_name").unique().drop_nulls().sort("respondent_name")
-    keyed = names.with_columns(normalise_respondent(names["respondent_name"]).alias("respondent_key"))
-    return records.join(keyed, on="respondent_name", how="left", maintain_order="left")
+    names = records["respondent_name"].drop_nulls().unique().sort()
+    return records.with_columns(pl.col("respondent_name").replace_strict(names, normalise_respondent(names), default=None, return_dtype=pl.String).alias("respondent_key"))
+
+
+def those(records: pl.DataFrame, where: pl.Expr) -> pl.DataFrame:
+    """The records of which something is true; where it is of all, the same frame and no copy, for the open window is most of a night's memory."""
+    true = records.select(where.fill_null(False)).to_series()
+    return records if true.all() else records.filter(true)

@@ -128,7 +128,7 @@ class Shelf:
             self._file = TemporaryFile(buffering=0)  # noqa: SIM115  # open as long as the shelf is
         at = self._file.seek(0, SEEK_END)
         texts.entries.tofile(self._file)
-        self._parts.append((replace(texts, entries=texts.entries[:0]), at))
+        self._parts.append((replace(texts, entries=np.zeros(0, np.uint32)), at))  # no slice: it would keep all that it was taken from
 
     def with_(self, texts: Texts) -> "Shelf":
         """A shelf with these behind."""

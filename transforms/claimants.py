@@ -9,6 +9,6 @@ def claimants(records: pl.DataFrame, day: date, days: int, n_records: int, n_res
 
     records: caller_key, respondent_key (null: nobody is named), local_date; those of `days` days at the least.
     """
-    near = records.filter(pl.col("caller_key").is_not_null() & (pl.col("local_date") <= day) & (pl.col("local_date") > day - timedelta(days=days)))
+    near = records.lazy().filter(pl.col("caller_key").is_not_null() & (pl.col("local_date") <= day) & (pl.col("local_date") > day - timedelta(days=days)))
     per = near.group_by("caller_key").agg(pl.len().alias("n"), pl.col("respondent_key").drop_nulls().n_unique().alias("whom"))
-    return per.filter((pl.col("n") >= n_records) & (pl.col("whom") >= n_respondents))["caller_key"].sort().to_list()
+    return per.filter((pl.col("n") >= n_records) & (pl.col("whom") >= n_respondents)).collect()["caller_key"].sort().to_list()
