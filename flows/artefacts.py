@@ -15,7 +15,7 @@ from policy import taxonomy
 from policy.calendar import holidays
 from policy.catalogue import say
 from policy.newsletters import is_newsletter
-from transforms.counts import matrix
+from transforms.counts import a_day, matrix
 
 #: A source or category is new for so many days, where the place's records go back as many more.
 NEW_DAYS = 56
@@ -66,7 +66,7 @@ def new_sources(counts: pl.DataFrame, day: date) -> pl.DataFrame:
 
     counts: (source_id, date, n, …) as known tonight. A source that was there from the place's beginning, or brought a history, is not new.
     """
-    daily = counts.group_by("source_id", "date").agg(pl.col("n").sum().cast(pl.Int64)).with_columns(pl.col("source_id").cast(pl.String))
+    daily = a_day(counts, "source_id").with_columns(pl.col("source_id").cast(pl.String))
     began = {s: first_busy_day(part) for (s,), part in daily.group_by("source_id")}
     first = min((d for d in began.values() if d), default=None)
     if first is None or first > day - timedelta(days=2 * NEW_DAYS):

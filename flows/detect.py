@@ -13,7 +13,7 @@ from models.slow_rise import SlowRise
 from models.surge_incidents import IncidentGrowth, RespondentSurge
 from models.surges import FIRST, SurgeDetector
 from policy.calendar import holidays
-from transforms.counts import Matrix, matrix
+from transforms.counts import Matrix, a_day, matrix
 from transforms.matters import MEMBER, SIGNAL, as_signals
 
 #: A detector looks back so many days at the most: three years and the weeks on either side of their day, which tell how far seasons differ.
@@ -80,7 +80,7 @@ NOTHING = Detection(pl.DataFrame(schema={**CELL_RESULT, "alarm": pl.Boolean}), p
 
 def first_busy_day(counts: pl.DataFrame) -> date | None:
     """The first day from which the place has records on at least half of the next 28 days; stray early records don't count."""
-    per_day = counts.group_by("date").agg(pl.col("n").sum()).filter(pl.col("n") > 0).sort("date")
+    per_day = a_day(counts).filter(pl.col("n") > 0).sort("date")
     if per_day.is_empty():
         return None
     ahead = per_day.rolling("date", period="28d", offset="-1d").agg(pl.len().alias("busy"))
@@ -98,12 +98,12 @@ def cells_tonight(counts: pl.DataFrame, place: Place, day: date, quiet: pl.DataF
     if first is None or first > day:
         return pl.DataFrame(schema=CELL_RESULT)
     first = max(first, day - timedelta(days=LOOK_BACK))
-    recent = counts.filter(pl.col("date").is_between(max(first, day - timedelta(days=WATCHED_DAYS - 1)), day))
+    recent = counts.lazy().filter(pl.col("date").is_between(max(first, day - timedelta(days=WATCHED_DAYS - 1)), day))
     out = []
     for level, by in (("fine", ["problem_code", "fine_place", "coarse_place"]), ("coarse", ["problem_code", "coarse_place"])):
         mine = recent.filter(pl.col("fine_place").is_not_null()) if level == "fine" else recent
         mine = mine.filter(pl.col("coarse_place").is_not_null())
-        watched = mine.filter(pl.col("n") > 0).select(by).unique()
+        watched = mine.filter(pl.col("n") > 0).select(by).unique().collect()
         whole = matrix(counts, by, first, day, watched)
         if whole.series.is_empty():
             continue
