@@ -3,6 +3,8 @@ import sys
 
 
 def main() -> None:
+    from flows import runtime
+    runtime.prepare()
     from flows.cli import run
     sys.exit(run(sys.argv[1:]))
 
