@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import polars as pl
 
-from models.incident_corpus import texts_of
+from models.incident_corpus import COLUMNS, texts_of
 from models.incident_texts import STORED, VERSION, Shelf, Texts
 from models.incidents import IncidentLinker
 from models.threads import both
@@ -23,6 +23,7 @@ CANONICAL = ["created_at", "row_hash", "record_id"]
 MOST = 75_000
 #: So many texts that are not kept are read at once.
 AT_ONCE = 50_000
+KNOWN = ("created_at", *COLUMNS)
 LIGHT = ("record_id", "row_hash", "source_id", "local_date", "created_at", "caller", "place", "respondent", "problem_code", "incident_id")
 
 
@@ -113,16 +114,15 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
         lineage, lacking = pl.DataFrame(schema={"incident": pl.Int64, "other": pl.Int64}), fresh.clear()
     else:
         # Tonight's texts are read while those kept are fetched.
-        mine, (shelf, index, lacking) = both(partial(texts_of, fresh), partial(_on_the_shelf, index, kept))
+        mine, (shelf, at, lacking) = both(partial(texts_of, fresh), partial(_on_the_shelf, index, kept))
         for part in lacking.iter_slices(AT_ONCE):
             read.append(texts_of(part.select("record_id").join(texts(part["record_id"]), on="record_id", how="left", maintain_order="left")))
             shelf.put_away(read[-1])
         was = index["incident_id"].replace_strict(ids, pl.int_range(len(ids), eager=True), default=-1, return_dtype=pl.Int64).to_numpy()
-        linker.resume(index, was, shelf)
-        index = index.select("record_id", "created_at", "incident_id")
+        linker.resume(index.select(KNOWN)[at], was[at], shelf)
         linker.partial_fit(fresh, texts=mine)
         labels = np.asarray(linker.labels_)
-        joined = linker.joined_
+        joined = linker.joined_.with_columns(pl.Series("row", at[linker.joined_["row"].to_numpy()]))
         lineage = linker.lineage_.filter((pl.col("kind") == "merged") & (pl.col("incident") != pl.col("other")))
     whose = ["record_id", "row_hash", "source_id", "local_date"]
     keep = pl.concat([pl.concat([lacking.select(whose), fresh.select(whose)]), Texts.join([*read, linker.texts_]).frame()], how="horizontal")
@@ -143,10 +143,10 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
     return Links(pl.concat([linked, moved]).unique("record_id", keep="first", maintain_order=True).sort("record_id"), merged, keep)
 
 
-def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[Shelf, pl.DataFrame, pl.DataFrame]:
-    """The kept texts of these records, the records in the order of their texts and then the lacking, and the lacking alone."""
+def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[Shelf, np.ndarray, pl.DataFrame]:
+    """The kept texts of these records, the places of the records in the order of their texts and then the lacking, and the lacking records."""
     if kept is None or "entries" not in kept.collect_schema():
-        return Shelf(), index, index
+        return Shelf(), np.arange(index.height), index
     keys = kept.select(KEY).collect()
     wanted = index.select("record_id", pl.col("row_hash").alias("_hash")).with_row_index("_at")
     place = (keys.with_row_index("_kept").join(wanted, on="record_id", how="inner").filter(pl.col("row_hash") == pl.col("_hash"))
@@ -159,4 +159,4 @@ def _on_the_shelf(index: pl.DataFrame, kept: pl.LazyFrame | None) -> tuple[Shelf
         shelf.put_away(Texts.of_frame(batch.filter(pl.Series(alive[begin:begin + batch.height]))))
         begin += batch.height
     at = np.concatenate([place["_at"].to_numpy(), np.flatnonzero(missing)])
-    return shelf, index.drop("row_hash", "source_id", "local_date")[at], index.filter(pl.Series(missing))
+    return shelf, at, index.filter(pl.Series(missing))

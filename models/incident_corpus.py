@@ -42,9 +42,7 @@ def light(records: pl.DataFrame) -> pl.DataFrame:
     made = records.select(pl.col("created_at").dt.epoch("us").alias("moment"), *(
         pl.col(name).cast(pl.String) if name in records.columns else pl.lit(None, pl.String).alias(name) for name in COLUMNS))
     names = made["respondent"].drop_nulls().unique()
-    if len(names):
-        spelt = pl.DataFrame({"respondent": names, "_one": normalise_respondent(names)})
-        made = made.join(spelt, on="respondent", how="left", maintain_order="left").with_columns(respondent="_one").drop("_one")
+    made = made.with_columns(pl.col("respondent").replace_strict(names, normalise_respondent(names), default=None, return_dtype=pl.String))
     # The street that a clerk puts in front of a shop's sign (永顺福汇家政 in 永顺镇) is no part of its name.
     street = pl.col("place").str.slice(0, 2)
     ahead = pl.col("respondent").str.starts_with(street) & (pl.col("respondent").str.len_chars() >= 6) & (street.str.len_chars() == 2)
