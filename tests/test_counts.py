@@ -3,9 +3,11 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
+import pytest
 
+from transforms import counts
 from transforms.canonical import MOMENT
-from transforms.counts import CELL, count_changes, matrix, small, summed
+from transforms.counts import CELL, a_day, count_changes, matrix, small, summed
 
 T1, T2 = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 9, tzinfo=UTC)
 SCHEMA = {"record_id": pl.String, "source_id": pl.String, "problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String, "local_date": pl.Date,
@@ -63,3 +65,15 @@ def test_a_matrix_of_the_series_that_are_asked_for_has_no_other_and_zeros_where_
     only = pl.DataFrame({"problem_code": ["r", "p"], "fine_place": ["S", None]})
     whole = matrix(counts, ["problem_code", "fine_place"], date(2026, 5, 1), date(2026, 5, 2), only)
     assert whole.series.rows() == [("p", None), ("r", "S")] and whole.counts.tolist() == [[0, 0], [2, 0]]
+
+
+@pytest.mark.parametrize("n", [0, 1, 40])
+def test_totals_a_day_are_the_same_however_many_rows_are_added_up_at_once(n, monkeypatch):
+    monkeypatch.setattr(counts, "SLICE", 7)
+    random = np.random.default_rng(n)
+    told = pl.DataFrame({"source_id": random.choice(["a", "b"], n), "date": [date(2026, 5, int(d)) for d in random.integers(1, 5, n)], "n": random.integers(-1, 3, n).astype(np.int32)},
+                        schema={"source_id": pl.String, "date": pl.Date, "n": pl.Int32})
+    for by in ([], ["source_id"]):
+        wanted = {key: sum(told.filter(pl.concat_str(*by, "date") == "".join(map(str, key)))["n"]) for key in told.select(*by, "date").unique().rows()}
+        found = a_day(told, *by)
+        assert {row[:-1]: row[-1] for row in found.rows()} == wanted and found.schema["n"] == pl.Int64
