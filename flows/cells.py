@@ -11,13 +11,10 @@ from flows.tonight import Tonight
 from transforms.counts import CELL, small, summed
 from warehouse.store import Warehouse
 
-#: After the cells are judged nothing looks further back: to the same season a year before, which a holiday may have moved, and to what was usual before it.
-KEPT_DAYS = 500
-
 
 @dataclass(frozen=True)
 class Judged:
-    """counts: of the last `KEPT_DAYS` as known tonight, see `counts_tonight`. cells: as `cells_tonight` gives them, those of new sources not tested. fresh: as `new_sources` gives them."""
+    """counts: as known tonight, see `counts_tonight`. cells: as `cells_tonight` gives them, those of new sources not tested. fresh: as `new_sources` gives them."""
 
     counts: pl.DataFrame
     cells: pl.DataFrame
@@ -27,16 +24,16 @@ class Judged:
 def judged(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Tonight, tested: bool = True) -> Judged:
     """Tonight's counts and cells. changes: what tonight's records add (`count_changes`). tested: False where no count can be trusted, then there are no cells."""
     counts = counts_tonight(house, place, changes, tonight)
-    fresh, kept = new_sources(counts, tonight.day), counts.filter(pl.col("date") > tonight.day - timedelta(days=KEPT_DAYS))
+    fresh = new_sources(counts, tonight.day)
     if not tested:
-        return Judged(kept, NOTHING.cells.drop("alarm"), fresh)
+        return Judged(counts, NOTHING.cells.drop("alarm"), fresh)
     late = counts.filter(pl.col("date") > tonight.day - timedelta(days=WITHHELD_DAYS)).select(pl.col("source_id", "problem_code", "fine_place", "coarse_place").cast(pl.String))
     quiet = late.filter(pl.col("source_id").is_in(list(tonight.quiet))).drop("source_id").unique()
     of_fresh = pl.col("source_id").cast(pl.String).is_in(fresh["source_id"].implode())
     cells = cells_tonight(counts.filter(~of_fresh) if fresh.height else counts, place, tonight.day, quiet)
     if fresh.height:
         cells = with_observed(cells, counts.filter(of_fresh & (pl.col("date") == tonight.day)))
-    return Judged(kept, cells, fresh)
+    return Judged(counts, cells, fresh)
 
 
 def counts_tonight(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:

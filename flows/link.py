@@ -23,6 +23,7 @@ CANONICAL = ["created_at", "row_hash", "record_id"]
 MOST = 75_000
 #: So many texts that are not kept are read at once.
 AT_ONCE = 50_000
+#: What the linker is told of what is open, beside its texts.
 KNOWN = ("created_at", *COLUMNS)
 LIGHT = ("record_id", "row_hash", "source_id", "local_date", "created_at", "caller", "place", "respondent", "problem_code", "incident_id")
 

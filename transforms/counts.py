@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-#: Rows that are placed in a matrix at once.
+#: Rows that are placed in a matrix, or added up, at once.
 SLICE = 500_000
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 #: A cell is a problem in a place; its fine place lies in its coarse one.
