@@ -54,9 +54,9 @@ def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.Dat
 
     by_address: sources whose texts say nothing (a category's name), so that only the exact place can tell one matter from another.
     """
-    exact = pl.when(pl.col("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", "community"))
+    exact = [pl.when(pl.col("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", "community"))] if by_address else []
     return records.with_columns(
-        pl.col("caller_key").alias("caller"), pl.coalesce(exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent")
+        pl.col("caller_key").alias("caller"), pl.coalesce(*exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent")
     ).select(*LIGHT, *(c for c in ("title", "content") if c in records.columns))
 
 

@@ -72,10 +72,13 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     with tonight.step("classify"):
         placed = place.with_places(touched)
         coded = (lambda: _carried(_classified(placed, before, place, decided, tonight.learned), before)) if made is None else partial(_as_made, placed, before, made)
-        rows, (recent, taken_over) = both(coded, partial(earlier_records, house, place, window_start(place, tonight.day), tonight.as_of, touched["record_id"]))
+        since = window_start(place, tonight.day)
+        # Records of a source whose texts say nothing are linked by their address.
+        asked = (*LIGHT, "address_masked") if place.by_category else LIGHT
+        rows, (recent, taken_over) = both(coded, partial(earlier_records, house, place, since, tonight.as_of, touched["record_id"], asked))
         work.lake += taken_over
         rows = with_told_respondents(rows, recent)
-        window = Window(house, touched.select("record_id", *TEXTS))
+        window = Window(house, touched.select("record_id", *TEXTS), place, since, tonight.as_of)
         rows = _found(rows, recent, window, place, tonight, work, decided) if made is None else rows
     with tonight.step("count"):
         changes = count_changes(before.filter(pl.col("worked_revision").is_not_null()), rows)
@@ -87,12 +90,13 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
             (rows, recent, moved), cells = both(partial(_linked, rows, recent, window, place, tonight, work), judging)
         else:
             moved, cells = recent.clear(), judging()
+    moved = _wholly(moved, rows, window)
     # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
     work.writes.append(Write("record", _record_rows(delivered, tonight.run_id), "upsert"))
     work.lake += worked_writes(pl.concat([rows.with_columns(pl.col("revision_no").cast(pl.Int64).alias("worked_revision")).select(list(WORKED)), moved],
                                          how="vertical_relaxed"), before, tonight.as_of, tonight.night_no)
-    whole = with_respondent_keys(pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed"))
+    whole = with_respondent_keys(pl.concat([recent, rows.select(recent.columns)], how="vertical_relaxed"))
     del recent
     known = feedback(house, place, tonight.day, tonight.as_of, tonight.settings)
     with tonight.step("detect"):
@@ -107,7 +111,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
     with tonight.step("warn"):
         yearly = as_last_year(cells.counts.filter(pl.col("problem_code").cast(pl.String).is_in(signals["problem_code"].unique().implode())), tonight.day,
                               year_before(tonight.day, place.region))
-        told, tended = _told(place, signals, members, found, whole, window, tonight, known, drives, many, yearly)
+        told, tended = _told(place, signals, members, found, whole, rows, window, tonight, known, drives, many, yearly)
     work.writes += _work_writes(tended, known, place, tonight)
     _publish_words(work, place, seen, found, artefacts, signals, members, told, changes, cells.counts, tonight)
     work.deletes.append(Delete("ranking", "date < :before", {"before": tonight.day - timedelta(days=tonight.settings.series_days)}))
@@ -126,7 +130,7 @@ def made_at_once(place: Place, records: pl.DataFrame, day: date, learned: Taxono
     left = rows.filter(pl.col("problem_code").is_null())
     rows = _with_found(rows, found_problems(left, left.clear(), lambda frame: frame, None, place, day, datetime(day.year, day.month, day.day, tzinfo=UTC), "", NOTHING_KNOWN).records)
     links = link(rows, rows.clear().drop("title", "content"), lambda ids: rows.clear().select("record_id", *TEXTS), None,
-                 [s for s, m in place.mappings.items() if m.problems == "category"], place.link_window_days)
+                 place.by_category, place.link_window_days)
     incident = pl.col("record_id").replace_strict(dict(links.records.iter_rows()), default=None, return_dtype=pl.String)
     return rows.with_columns(incident.alias("incident_id")).select("record_id", *MADE)
 
@@ -145,8 +149,7 @@ def _detected(place: Place, known: Judged, seen: pl.DataFrame, window: Window, t
     """What spoke tonight, and what only the intake did (`flows.artefacts.ARTEFACT`)."""
     budget = tonight.settings
     found = find_signals(known.cells, seen, tonight.day, budget.false_alarms_per_week * factor, budget.per_series, [*tonight.quiet, *known.fresh["source_id"]], many)
-    by_category = [s for s, m in place.mappings.items() if m.problems == "category"]
-    found, artefacts = without_artefacts(found, known.counts, seen, window.texts, tonight.day, place.region, by_category)
+    found, artefacts = without_artefacts(found, known.counts, known.every_day, seen, window.texts, tonight.day, place.region, place.by_category)
     return found, pl.concat([known.fresh, artefacts])
 
 
@@ -205,10 +208,10 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
             work: Work) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Tonight's records linked with what is open; both frames with their incidents as they are now, and those of the second that have another."""
     new = rows.filter(pl.col("worked_revision").is_null())
-    old = pl.concat([recent.select(LIGHT), rows.filter(pl.col("worked_revision").is_not_null()).select(LIGHT)], how="vertical_relaxed")
-    since = window_start(place, tonight.day)
+    old = pl.concat([recent, rows.filter(pl.col("worked_revision").is_not_null()).select(recent.columns)], how="vertical_relaxed")
+    since = window.since
     links = link(new, old, window.texts, window.house.dataset(KEPT, tonight.as_of, place.sources, since),
-                 [s for s, m in place.mappings.items() if m.problems == "category"], place.link_window_days)
+                 place.by_category, place.link_window_days)
     work.lake += links.writes(since)
     moved = dict(links.records.iter_rows())
     gone = dict(links.merged.iter_rows())
@@ -219,7 +222,7 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
     if changed.height:
         work.writes.append(Write("record", changed.select("record_id", "incident_id", pl.lit(tonight.run_id).alias("run_id")), "update"))
     touched = {*moved.values(), *rows["incident_id"].drop_nulls().to_list()}
-    whole = pl.concat([recent.select(LIGHT), rows.select(LIGHT)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
+    whole = pl.concat([recent, rows.select(recent.columns)], how="vertical_relaxed").filter(pl.col("incident_id").is_in(list(touched)))
     touched_rows = _incident_rows(whole, window, tonight.run_id)
     work.writes.append(Write("incident", touched_rows, "upsert"))
     events = incident_events(window.house, place, tonight.day, since, touched_rows, old["incident_id"], links.merged)
@@ -227,7 +230,7 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
     if links.merged.height:
         work.writes.append(Write("incident", links.merged.select("incident_id", pl.col("into").alias("merged_into"),
                                                                  pl.lit(tonight.run_id).alias("run_id")), "upsert"))
-    return rows, recent, changed.select(list(WORKED))
+    return rows, recent, changed
 
 
 def _incident_rows(whole: pl.DataFrame, window: Window, run_id: str) -> pl.DataFrame:
@@ -265,14 +268,14 @@ def earlier_warnings(house: Warehouse, place: Place, day: date, as_of: datetime,
     return rows, house.behind(rows["warning_id"])
 
 
-def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, window: Window,
-          tonight: Tonight, known: Feedback, drives: pl.DataFrame, many: list[str], yearly: pl.DataFrame) -> tuple[Told, Tended]:
+def _told(place: Place, signals: pl.DataFrame, members: pl.DataFrame, found: Detection, whole: pl.DataFrame, rows: pl.DataFrame, window: Window, tonight: Tonight,
+          known: Feedback, drives: pl.DataFrame, many: list[str], yearly: pl.DataFrame) -> tuple[Told, Tended]:
     """What is told tonight, with what becomes of every open warning beside."""
     settings = tonight.settings
     earlier, earlier_records = earlier_warnings(window.house, place, tonight.day, tonight.as_of, settings.watch_days)
     if signals.is_empty() and earlier.is_empty():
         whole = whole.clear()
-    behind = window.with_texts(_all_behind(whole, members, earlier, earlier_records, window.house))
+    behind = window.with_texts(_all_behind(whole, rows, members, earlier, earlier_records, window))
     seen = behind.filter(pl.col("local_date") <= tonight.day)
     matters = find_matters(signals, members, seen.select("record_id", "problem_code", "fine_place", "coarse_place", "respondent_key", "incident_id"),
                            found.streets)
@@ -291,18 +294,27 @@ def _work_writes(tended: Tended, known: Feedback, place: Place, tonight: Tonight
             Write("metric", figures.filter(~dated), "replace", ("metric", "grain", "key")), Write("metric", figures.filter(dated), "upsert")]
 
 
-def _all_behind(whole: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, house: Warehouse) -> pl.DataFrame:
+def _all_behind(whole: pl.DataFrame, rows: pl.DataFrame, members: pl.DataFrame, earlier: pl.DataFrame, earlier_records: pl.DataFrame, window: Window) -> pl.DataFrame:
     """Every record that a warning of tonight may stand on: those of tonight's signals, of their incidents, and of open warnings."""
     told = whole.join(members.select("record_id").unique(), on="record_id", how="semi")
     open_ = earlier.filter(pl.col("status").is_in(OPEN))
     incidents = {*told["incident_id"].drop_nulls().to_list(), *(i for ids in open_["incidents"].to_list() if ids for i in ids)}
     inside = whole.filter(pl.col("incident_id").is_in(list(incidents)) | pl.col("record_id").is_in(members["record_id"].unique().implode()))
-    outside = pl.DataFrame(schema=whole.schema)
-    ids = sorted(set(earlier_records["record_id"].to_list()) - set(whole["record_id"].to_list()))
-    if ids:
-        outside = with_respondent_keys(house.records(pl.Series(ids, dtype=pl.String)).select(LIGHT))
     again = whole.join(earlier_records.select("record_id").unique(), on="record_id", how="semi")
-    return pl.concat([inside, again, outside], how="vertical_relaxed").unique("record_id", keep="first", maintain_order=True)
+    mine = _wholly(pl.concat([inside, again]).unique("record_id", keep="first", maintain_order=True), rows, window)
+    ids = earlier_records["record_id"].unique().sort()
+    ids = ids.filter(~ids.is_in(whole["record_id"].implode()))
+    outside = [window.house.records(ids).select(list(WORKED))] if len(ids) else []
+    return with_respondent_keys(pl.concat([mine, *outside], how="vertical_relaxed"))
+
+
+def _wholly(records: pl.DataFrame, rows: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """The records of the window, in their order, with all that the journal holds of one (`WORKED`). rows: tonight's."""
+    tonights = rows.join(records.select("record_id"), on="record_id", how="semi").select(list(WORKED))
+    others = window.worked(records.select("record_id").join(tonights.select("record_id"), on="record_id", how="anti")["record_id"])
+    more = [c for c in WORKED if c not in records.columns]
+    rest = pl.concat([tonights, others], how="vertical_relaxed").select("record_id", *more)
+    return records.join(rest, on="record_id", how="left", maintain_order="left").select(list(WORKED))
 
 
 def _publish_words(work: Work, place: Place, seen: pl.DataFrame, found: Detection, artefacts: pl.DataFrame, signals: pl.DataFrame, members: pl.DataFrame, told: Told,

@@ -38,6 +38,11 @@ class Place:
         return pack_of(self.pack)["holidays"] if self.pack else region_of(self.first.time_zone)
 
     @property
+    def by_category(self) -> list[str]:
+        """Its sources whose problems are their own categories: their texts say nothing."""
+        return [s for s, m in self.mappings.items() if m.problems == "category"]
+
+    @property
     def link_window_days(self) -> int:
         return max(m.link_window_days for m in self.mappings.values())
 

@@ -1,5 +1,5 @@
 """The open window: the records that a night looks at though they are not new. Light by default; texts are read of those that need them."""
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,17 +11,23 @@ from warehouse.journal import WORKED, told_writes, worked_writes
 from warehouse.publication import LakeWrite
 from warehouse.store import Warehouse
 
+#: What the night asks of few records of the window, those that are told of or have another incident.
+OF_FEW = ("address_masked", "city", "district", "street_code", "due_at", "signed_at", "first_reply_at", "first_known_at", "worked_revision")
 #: What the night knows of every record of the window.
-LIGHT = tuple(WORKED)
+LIGHT = tuple(c for c in WORKED if c not in OF_FEW)
 TEXTS = ("title", "content")
 
 
 @dataclass(frozen=True)
 class Window:
-    """`house` has the texts of earlier nights' records; `rows`, tonight's, carry their own."""
+    """The records of a place of a local date from `since` on as known at `as_of`. `house` has what earlier nights made of theirs, and their texts; `rows`,
+    tonight's, carry their own."""
 
     house: Warehouse
     rows: pl.DataFrame
+    place: Place
+    since: date
+    as_of: datetime
 
     def texts(self, record_ids: Iterable[str] | pl.Series) -> pl.DataFrame:
         """(record_id, title, content) of these records."""
@@ -33,21 +39,30 @@ class Window:
         """The records with title and content, in their order."""
         return light.join(self.texts(light["record_id"]), on="record_id", how="left", maintain_order="left")
 
+    def worked(self, record_ids: pl.Series) -> pl.DataFrame:
+        """All that earlier nights made of these records (`journal.WORKED`), in no order."""
+        if record_ids.is_empty():
+            return pl.DataFrame(schema=WORKED)
+        if not self.house.keeps("worked", self.place.sources):
+            return self.house.records(record_ids).select(list(WORKED))
+        return self.house.worked(self.as_of, self.place.sources, self.since, of=record_ids).collect()
 
-def earlier_records(house: Warehouse, place: Place, since: date, as_of: datetime, without: pl.Series) -> tuple[pl.DataFrame, list[LakeWrite]]:
-    """What earlier nights made of the records of a local date from `since` on, but for those named: columns `LIGHT`, by record_id; and what is to be
+
+def earlier_records(house: Warehouse, place: Place, since: date, as_of: datetime, without: pl.Series,
+                    columns: Sequence[str] = LIGHT) -> tuple[pl.DataFrame, list[LakeWrite]]:
+    """What earlier nights made of the records of a local date from `since` on, but for those named: `columns`, by record_id; and what is to be
     written into the journal where nights before it was kept left none."""
-    rows, writes = (house.worked(as_of, place.sources, since).collect(), []) if house.keeps("worked", place.sources) else _taken_over(house, place)
+    rows, writes = (house.worked(as_of, place.sources, since, columns).collect(), []) if house.keeps("worked", place.sources) else _taken_over(house, place)
     # Keys are chosen from and put in order; the rows, many times as wide, are moved once.
     keys = rows.select("record_id", "local_date").with_row_index("_at").filter(pl.col("local_date") >= since)
     kept = keys.join(pl.DataFrame({"record_id": without}, schema={"record_id": pl.String}), on="record_id", how="anti").sort("record_id")
-    return rows[kept["_at"]], writes
+    return rows.select(columns)[kept["_at"]], writes
 
 
 def _taken_over(house: Warehouse, place: Place) -> tuple[pl.DataFrame, list[LakeWrite]]:
     """A place's records and warnings as its last night left them in the tables, and the same for the journal; nothing of a place without a night."""
     slots = {f"s{i}": s for i, s in enumerate(place.sources)}
-    rows = house.read(f"select {', '.join(LIGHT)} from record where worked_revision is not null and source_id in ({', '.join(':' + s for s in slots)})", **slots)
+    rows = house.read(f"select {', '.join(WORKED)} from record where worked_revision is not null and source_id in ({', '.join(':' + s for s in slots)})", **slots)
     if rows.is_empty():
         return pl.DataFrame(schema=WORKED), []
     last = house.last_night(place.sources).sort("as_of").row(-1, named=True)

@@ -92,7 +92,7 @@ def test_counted_by_caller_a_rise_of_reminders_is_judged_against_what_was_expect
 def test_where_a_rule_counts_callers_claimants_are_not_among_them_and_the_warning_says_how_many_records_are_theirs(house):  # noqa: F811
     seen = rows(*((n, {"incident_id": "i1"}) for n in range(6))).with_columns(pl.lit(None, pl.String).alias("community"))
     tonight = Tonight(JUNE, at("2026-06-30 16:00"), "r", house.settings, (), lambda name: nullcontext(), 1)
-    window = Window(house, seen.select("record_id", "title", "content"))
+    window = Window(house, seen.select("record_id", "title", "content"), PLACE, JUNE, tonight.as_of)
     told = lambda who: together(by_rules(seen.drop("title", "content"), window, PLACE, tonight, 1.0, inspections(house, JUNE, tonight.as_of), who))
     several = lambda who: told(who)[0].filter(pl.col("rule") == RULE_ID).height
     assert several(()) == 1 and several([f"c{n}" for n in range(4)]) == 0

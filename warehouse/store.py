@@ -284,18 +284,20 @@ class Warehouse:
                 rows = rows.filter(pl.col("date") >= since)
             yield summed(small(rows)).collect()
 
-    def worked(self, as_of: datetime, sources: Sequence[str] | None = None, since: date | None = None) -> pl.LazyFrame:
-        """What the nights known at `as_of` made of each record (`journal.WORKED`), in no order; with `since`, of records of that local
-        date on. Reads the months from `since` on and no others."""
+    def worked(self, as_of: datetime, sources: Sequence[str] | None = None, since: date | None = None, columns: Sequence[str] = tuple(WORKED),
+               of: pl.Series | None = None) -> pl.LazyFrame:
+        """What the nights known at `as_of` made of each record, or of those `of` these ids (`columns` of `journal.WORKED`, record_id and local_date among them), in no
+        order; with `since`, of records of that local date on. Reads the months from `since` on and no others."""
         with self.engine.connect() as connection:
             files = _files(connection, "worked", as_of, sources, since)
+        kept = {c: t for c, t in JOURNAL["worked"].items() if c in columns or c not in WORKED}
         # A month at a time, for memory. A night says of a record that moves to another month that it has left the one (`gone`), unless an ingest had moved it before.
         months = []
         for _, month in files.group_by("source_id", "month", maintain_order=True):
             rows = self.lake.scan("worked", month["path"].to_list()).filter(pl.col("known_at") <= as_of)
-            there = last_of(rows, "record_id", JOURNAL["worked"]).collect()
+            there = last_of(rows if of is None else rows.filter(pl.col("record_id").is_in(of.implode())), "record_id", kept).collect()
             months.append(there.filter(~pl.col("gone")) if there["gone"].any() else there)
-        last = last_of(pl.concat([pl.DataFrame(schema=JOURNAL["worked"]), *months]).lazy(), "record_id", WORKED)
+        last = last_of(pl.concat([pl.DataFrame(schema=kept), *months]).lazy(), "record_id", columns)
         return last if since is None else last.filter(pl.col("local_date") >= since)
 
     def keeps(self, dataset: str, sources: Sequence[str]) -> bool:
