@@ -76,17 +76,17 @@ def new_sources(counts: pl.DataFrame, day: date) -> pl.DataFrame:
     return pl.DataFrame([{**dict.fromkeys(ARTEFACT), "kind": "new_source", "source_id": s, "since": d, "n_records": n[s]} for s, d in sorted(fresh.items())], schema=ARTEFACT)
 
 
-def without_artefacts(found: Detection, counts: pl.DataFrame, seen: pl.DataFrame, texts: Callable[[pl.Series], pl.DataFrame], day: date, region: str,
-                      by_category: Sequence[str]) -> tuple[Detection, pl.DataFrame]:
+def without_artefacts(found: Detection, counts: pl.DataFrame, every_day: pl.DataFrame, seen: pl.DataFrame, texts: Callable[[pl.Series], pl.DataFrame], day: date,
+                      region: str, by_category: Sequence[str]) -> tuple[Detection, pl.DataFrame]:
     """The detection without the signals that the intake made, and what is said instead, as ARTEFACT rows.
 
-    counts: as known tonight. seen: the records (record_id, source_id, local_date). texts: title and content of record ids. by_category: sources whose
+    counts: as known tonight, of a year. every_day: (problem_code, date, n) of all days. seen: the records (record_id, source_id, local_date). texts: title and content of record ids. by_category: sources whose
     problems are their own categories, which can be renamed.
     """
     cells = found.signals.filter(pl.col("level").is_in(["fine", "coarse"]) & pl.col("kind").is_in(["surge", "slow_rise"]))
     if found.signals.is_empty():
         return found, NO_ARTEFACTS
-    told = [_new_categories(cells, counts, day, by_category), _renamed(cells, counts, day, by_category), _catch_up(cells, counts, day, region),
+    told = [_new_categories(cells, every_day, day, by_category), _renamed(cells, counts, day, by_category), _catch_up(cells, counts, day, region),
             _newsletters(found, seen, texts), _common_rise(found, counts, day)]
     artefacts = pl.concat(told).unique("signal_id", keep="first", maintain_order=True)
     signals = found.signals.join(artefacts, on="signal_id", how="anti")
@@ -112,14 +112,13 @@ def _of_categories(frame: pl.DataFrame, by_category: Sequence[str]) -> pl.DataFr
     return frame.filter(pl.col("problem_code").str.split(":").list.first().is_in(list(by_category)))
 
 
-def _new_categories(cells: pl.DataFrame, counts: pl.DataFrame, day: date, by_category: Sequence[str]) -> pl.DataFrame:
+def _new_categories(cells: pl.DataFrame, every_day: pl.DataFrame, day: date, by_category: Sequence[str]) -> pl.DataFrame:
     """A category that began lately, with those that ended when it began: one line for all its cells."""
     mine = _of_categories(cells, by_category)
-    first = first_busy_day(counts) if mine.height else None
+    first = first_busy_day(every_day) if mine.height else None
     if first is None or first > day - timedelta(days=2 * NEW_DAYS):
         return pl.DataFrame(schema=_SIGNED)
-    daily = counts.filter(pl.col("n") > 0).group_by("problem_code", "date").agg(pl.col("n").sum().cast(pl.Int64))
-    own = _of_categories(daily.with_columns(pl.col("problem_code").cast(pl.String)), by_category)
+    own = _of_categories(every_day.filter(pl.col("n") > 0).with_columns(pl.col("problem_code").cast(pl.String)), by_category)
     began = own.group_by("problem_code").agg(pl.col("date").min().alias("since"), pl.col("n").sum().alias("_n")).filter(pl.col("since") > day - timedelta(days=NEW_DAYS))
     mine = mine.join(began, on="problem_code")
     gone = {code: _ended(own, code, since, day) for code, since in mine.select("problem_code", "since").unique().sort("problem_code").iter_rows()}

@@ -5,10 +5,12 @@ import numpy as np
 import polars as pl
 
 from flows.artefacts import ARTEFACT, NEW_DAYS, artefact_lines, new_sources, without_artefacts
+from flows.cells import COUNTED_DAYS
 from flows.detect import cells_tonight, find_signals, with_observed
 from flows.places import places_of
 from policy.newsletters import is_newsletter
 from sources.mapping import load_mappings
+from transforms.counts import a_day
 
 DAY = date(2026, 6, 17)
 PLACE = places_of(load_mappings(), ["nyc_311"])[0]
@@ -45,7 +47,7 @@ def tonight(told, content="the street light is out again", quiet=()):
     seen = records(told)
     found = find_signals(cells_tonight(told, PLACE, DAY, pl.DataFrame(schema={"problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String})), seen, DAY, 50.0, 5000, quiet)
     texts = lambda ids: pl.DataFrame({"record_id": ids}).with_columns(pl.lit("").alias("title"), pl.lit(content).alias("content"))
-    kept, artefacts = without_artefacts(found, told, seen, texts, DAY, "none", [S])
+    kept, artefacts = without_artefacts(found, told.filter(pl.col("date") > DAY - timedelta(days=COUNTED_DAYS)), a_day(told, "problem_code"), seen, texts, DAY, "none", [S])
     assert set(kept.members["signal_id"]) == set(kept.signals["signal_id"])
     return found.signals, kept.signals, artefacts
 
@@ -60,6 +62,16 @@ def test_a_new_category_is_one_notice_that_names_what_ended_and_no_surge():
     assert [(x["kind"], x["problem_code"], x["other"], x["since"], x["n_records"]) for x in lines] == [
         ("new_category", f"{S}:New name", "Old name", DAY - timedelta(days=since), 6 * 3 * (since + 1))]
     assert "New name" in lines[0]["summary"] and "Old name has all but ended" in lines[0]["summary"]
+
+
+def test_a_category_that_was_there_two_years_ago_is_no_new_one():
+    streets = ("Flushing", "Astoria", "Jamaica")
+    back = lambda long_ago: {(f"{S}:Flood", s): (lambda ago: 6 if ago < 5 or long_ago < ago < long_ago + 90 else 0) for s in streets}
+    told = lambda cells: tonight(counts({**usual(f"{S}:Noise", f"{S}:Sewer"), **cells}, days=900))
+    _, after, artefacts = told(back(700))
+    assert f"{S}:Flood" in after["problem_code"].to_list() and artefacts.is_empty()
+    _, after, artefacts = told(back(900))
+    assert f"{S}:Flood" not in after["problem_code"].to_list() and artefacts["kind"].unique().to_list() == ["new_category"]
 
 
 def test_a_rise_beside_the_end_of_another_category_is_a_rename_and_one_beside_nothing_is_a_surge():
