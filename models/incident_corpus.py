@@ -31,7 +31,8 @@ IN_BOTH = 3 * IN_TITLE + IN_CONTENT
 
 
 def light(records: pl.DataFrame) -> pl.DataFrame:
-    """The records without their texts: `moment` (microseconds, null where unknown), COLUMNS as strings ("" where unknown), respondents by one spelling.
+    """The records without their texts: `moment` (microseconds, null where unknown), COLUMNS as strings, VALUES as categories ("" where unknown), respondents by
+    one spelling.
 
     Raises `ValueError` where `created_at` is missing; `TypeError` where `records` is no polars frame.
     """
@@ -46,7 +47,8 @@ def light(records: pl.DataFrame) -> pl.DataFrame:
     # The street that a clerk puts in front of a shop's sign (永顺福汇家政 in 永顺镇) is no part of its name.
     street = pl.col("place").str.slice(0, 2)
     ahead = pl.col("respondent").str.starts_with(street) & (pl.col("respondent").str.len_chars() >= 6) & (street.str.len_chars() == 2)
-    return made.with_columns(pl.when(ahead).then(pl.col("respondent").str.slice(2)).otherwise("respondent").alias("respondent")).with_columns(pl.col(COLUMNS).fill_null(""))
+    return made.with_columns(pl.when(ahead).then(pl.col("respondent").str.slice(2)).otherwise("respondent").alias("respondent")).with_columns(
+        pl.col("caller").fill_null(""), pl.col(VALUES).fill_null("").cast(pl.Categorical))
 
 
 def texts_of(records: pl.DataFrame) -> Texts:
@@ -220,7 +222,7 @@ class Corpus:
             "first": frame["moment"].fill_null(0).to_numpy() / 86_400e6, "last": frame["last"].fill_null(0).to_numpy() / 86_400e6,
             **{name: frame[name].replace("", None).rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in COLUMNS},
         }
-        self.spelt = {name: pl.concat([pl.Series([""]), frame[name].filter(frame[name] != "").unique().sort()]) for name in COLUMNS}
+        self.spelt = {name: pl.concat([pl.Series([""]), frame[name].filter(frame[name] != "").unique().cast(pl.String).sort()]) for name in COLUMNS}
         self.rarity = {name: np.log(weights.n / np.maximum(size, 1)) / np.log(max(weights.n, 2)) for name, size in sizes.items()}
 
     @classmethod

@@ -169,7 +169,7 @@ def same_columns(nodes: pl.DataFrame, new: int) -> list[tuple[np.ndarray, np.nda
     the last `new`."""
     found = []
     first = nodes.height - new
-    nodes = nodes.with_columns(pl.col("respondent").str.slice(0, 2))
+    nodes = nodes.with_columns(pl.col("respondent").cast(pl.String).str.slice(0, 2))
     for name, by in (("caller", ["caller"]), ("respondent", ["respondent", "problem_code"]), ("place", ["place", "problem_code"])):
         known = pl.col(name) != "" if name != "place" else (pl.col(name) != "") & (pl.col("problem_code") != "")
         keys = nodes[first:].filter(known).select(by).unique(maintain_order=True).with_row_index("key")

@@ -3,7 +3,7 @@ import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from models.incident_corpus import Corpus, Nodes, light, texts_of
+from models.incident_corpus import VALUES, Corpus, Nodes, light, texts_of
 from models.incident_groups import components, group, merge_groups, unscored_pairs
 from models.incident_measured import Pairs
 from models.incident_night import Night
@@ -152,6 +152,7 @@ class IncidentLinker(ClusterMixin, BaseEstimator):
 
     def _by_columns(self, records: pl.DataFrame) -> np.ndarray:
         """Sessions of the records by respondent, else by place; -> place within them, −1 alone."""
+        records = records.with_columns(pl.col(VALUES).cast(pl.String))
         key = (pl.when(pl.col("respondent") != "").then(pl.concat_str(pl.lit("r:"), "respondent"))
                .when(pl.col("place") != "").then(pl.concat_str(pl.lit("p:"), "place")).otherwise(pl.lit("")))
         return sessions(records.select(key.alias("key"), "problem_code", day=pl.col("moment").fill_null(0) / 86_400e6), self.window_days)
