@@ -80,8 +80,8 @@ def without_artefacts(found: Detection, counts: pl.DataFrame, every_day: pl.Data
                       region: str, by_category: Sequence[str]) -> tuple[Detection, pl.DataFrame]:
     """The detection without the signals that the intake made, and what is said instead, as ARTEFACT rows.
 
-    counts: as known tonight, of a year. every_day: (problem_code, date, n) of all days. seen: the records (record_id, source_id, local_date). texts: title and content of record ids. by_category: sources whose
-    problems are their own categories, which can be renamed.
+    counts: as known tonight, of a year. every_day: (source_id, problem_code, date, n) of all days. seen: the records (record_id, source_id, local_date).
+    texts: title and content of record ids. by_category: sources whose problems are their own categories, which can be renamed.
     """
     cells = found.signals.filter(pl.col("level").is_in(["fine", "coarse"]) & pl.col("kind").is_in(["surge", "slow_rise"]))
     if found.signals.is_empty():
@@ -118,7 +118,7 @@ def _new_categories(cells: pl.DataFrame, every_day: pl.DataFrame, day: date, by_
     first = first_busy_day(every_day) if mine.height else None
     if first is None or first > day - timedelta(days=2 * NEW_DAYS):
         return pl.DataFrame(schema=_SIGNED)
-    own = _of_categories(every_day.filter(pl.col("n") > 0).with_columns(pl.col("problem_code").cast(pl.String)), by_category)
+    own = _of_categories(a_day(every_day.filter(pl.col("n") > 0), "problem_code").with_columns(pl.col("problem_code").cast(pl.String)), by_category)
     began = own.group_by("problem_code").agg(pl.col("date").min().alias("since"), pl.col("n").sum().alias("_n")).filter(pl.col("since") > day - timedelta(days=NEW_DAYS))
     mine = mine.join(began, on="problem_code")
     gone = {code: _ended(own, code, since, day) for code, since in mine.select("problem_code", "since").unique().sort("problem_code").iter_rows()}

@@ -17,8 +17,8 @@ COUNTED_DAYS = 500
 
 @dataclass(frozen=True)
 class Judged:
-    """counts: as known tonight, see `counts_tonight`, of the last `COUNTED_DAYS` days, or of those whose series are kept. every_day: (problem_code, date, n)
-    of all days. cells: as `cells_tonight` gives them, those of new sources not tested. fresh: as `new_sources` gives them."""
+    """counts: as known tonight, see `counts_tonight`, of the last `COUNTED_DAYS` days, or of those whose series are kept. every_day: (source_id,
+    problem_code, date, n) of all days. cells: as `cells_tonight` gives them, those of new sources not tested. fresh: as `new_sources` gives them."""
 
     counts: pl.DataFrame
     every_day: pl.DataFrame
@@ -29,10 +29,10 @@ class Judged:
 def judged(house: Warehouse, place: Place, changes: pl.DataFrame, tonight: Tonight, tested: bool = True) -> Judged:
     """Tonight's counts and cells. changes: what tonight's records add (`count_changes`). tested: False where no count can be trusted, then there are no cells."""
     counts = counts_tonight(house, place, changes, tonight)
-    fresh = new_sources(counts, tonight.day)
+    every_day = a_day(counts, "source_id", "problem_code")
+    fresh = new_sources(every_day, tonight.day)
     cells = _cells(counts, fresh, place, tonight) if tested else NOTHING.cells.drop("alarm")
     # Three years of cells are held no longer than they are asked for.
-    every_day = a_day(counts, "problem_code")
     counts = counts.filter(pl.col("date") > tonight.day - timedelta(days=max(COUNTED_DAYS, tonight.settings.series_days + 1)))
     return Judged(counts, every_day, cells, fresh)
 

@@ -47,7 +47,7 @@ def tonight(told, content="the street light is out again", quiet=()):
     seen = records(told)
     found = find_signals(cells_tonight(told, PLACE, DAY, pl.DataFrame(schema={"problem_code": pl.String, "fine_place": pl.String, "coarse_place": pl.String})), seen, DAY, 50.0, 5000, quiet)
     texts = lambda ids: pl.DataFrame({"record_id": ids}).with_columns(pl.lit("").alias("title"), pl.lit(content).alias("content"))
-    kept, artefacts = without_artefacts(found, told.filter(pl.col("date") > DAY - timedelta(days=COUNTED_DAYS)), a_day(told, "problem_code"), seen, texts, DAY, "none", [S])
+    kept, artefacts = without_artefacts(found, told.filter(pl.col("date") > DAY - timedelta(days=COUNTED_DAYS)), a_day(told, "source_id", "problem_code"), seen, texts, DAY, "none", [S])
     assert set(kept.members["signal_id"]) == set(kept.signals["signal_id"])
     return found.signals, kept.signals, artefacts
 
