@@ -54,9 +54,12 @@ def for_linking(records: pl.DataFrame, by_address: Sequence[str] = ()) -> pl.Dat
 
     by_address: sources whose texts say nothing (a category's name), so that only the exact place can tell one matter from another.
     """
-    exact = [pl.when(pl.col("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", "community"))] if by_address else []
+    text, place = lambda c: pl.col(c).cast(pl.String), pl.col("fine_place")
+    if by_address:
+        exact = pl.when(text("source_id").is_in(list(by_address))).then(pl.coalesce("address_masked", text("community")))
+        place = pl.coalesce(exact, text("fine_place"))
     return records.with_columns(
-        pl.col("caller_key").alias("caller"), pl.coalesce(*exact, "fine_place").alias("place"), pl.col("respondent_name").alias("respondent")
+        pl.col("caller_key").alias("caller"), place.alias("place"), pl.col("respondent_name").alias("respondent")
     ).select(*LIGHT, *(c for c in ("title", "content") if c in records.columns))
 
 
@@ -98,8 +101,8 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
                  by_address: Sequence[str] = ()) -> Links:
     """Links records that no night has linked with those of the open window.
 
-    new: records with `title` and `content` and the columns that `for_linking` takes. open_: the same without texts, with their
-    `incident_id` (null: alone). texts: gives (record_id, title, content) for record_ids of `open_`; asked for what is not kept.
+    new: records with `title` and `content` and the columns that `for_linking` takes. open_: the same without texts, names as strings or categories, with
+    their `incident_id` (null: alone). texts: gives (record_id, title, content) for record_ids of `open_`; asked for what is not kept.
     kept: what earlier nights gave as `Links.texts`, whatever of it there is; it changes the cost and not the links.
     """
     fresh, index = for_linking(new, by_address).sort(CANONICAL), for_linking(open_, by_address).select(LIGHT)
@@ -126,7 +129,7 @@ def link_at_once(new: pl.DataFrame, open_: pl.DataFrame, texts: Callable[[pl.Ser
         joined = linker.joined_.with_columns(pl.Series("row", at[linker.joined_["row"].to_numpy()]))
         lineage = linker.lineage_.filter((pl.col("kind") == "merged") & (pl.col("incident") != pl.col("other")))
     whose = ["record_id", "row_hash", "source_id", "local_date"]
-    keep = pl.concat([pl.concat([lacking.select(whose), fresh.select(whose)]), Texts.join([*read, linker.texts_]).frame()], how="horizontal")
+    keep = pl.concat([pl.concat([lacking.select(whose), fresh.select(whose)], how="vertical_relaxed"), Texts.join([*read, linker.texts_]).frame()], how="horizontal")
     placed = pl.concat([
         fresh.select("record_id", "created_at").with_columns(pl.Series("_label", labels, dtype=pl.Int64)),
         index.select("record_id", "created_at")[joined["row"].to_list()].with_columns(

@@ -21,7 +21,7 @@ from flows.places import Place
 from flows.problem_decisions import NOTHING_KNOWN, Known
 from flows.tonight import Tonight
 from flows.warn import EVIDENCE, Told, tell
-from flows.window import LIGHT, TEXTS, Window, earlier_records, those, with_respondent_keys, with_told_respondents
+from flows.window import LIGHT, TEXTS, Window, earlier_records, packed, those, unpacked, with_respondent_keys, with_told_respondents
 from flows.wording import shown
 from models.incident_titles import incident_titles, spread_records
 from models.problems import TaxonomyClassifier
@@ -89,7 +89,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         if made is None:
             (rows, recent, moved), cells = both(partial(_linked, rows, recent, window, place, tonight, work), judging)
         else:
-            moved, cells = recent.clear(), judging()
+            recent, moved, cells = unpacked(recent), unpacked(recent.clear()), judging()
     moved = _wholly(moved, rows, window)
     # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
@@ -183,8 +183,8 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Plac
     if left.is_empty() and decided.rows.is_empty():
         return rows
     code = pl.col("problem_code")
-    earlier = recent.filter((code.is_null() | code.str.starts_with("found:") | pl.col("problem_id").is_in(list(decided.promoted)))
-                            & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
+    earlier = unpacked(recent.filter(pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS))).filter(
+        code.is_null() | code.str.starts_with("found:") | pl.col("problem_id").is_in(list(decided.promoted)))
     kept = window.house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
     state = kept["state"][-1] if "state" in kept.columns and kept.height else None
     found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.as_of, tonight.run_id, decided)
@@ -206,9 +206,10 @@ def _with_found(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
 def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Place, tonight: Tonight,
             work: Work) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Tonight's records linked with what is open; both frames with their incidents as they are now, and those of the second that have another."""
+    """Tonight's records linked with what is open (`recent`, packed); both frames with their incidents as they are now, and those of the second that have
+    another."""
     new = rows.filter(pl.col("worked_revision").is_null())
-    old = pl.concat([recent, rows.filter(pl.col("worked_revision").is_not_null()).select(recent.columns)], how="vertical_relaxed")
+    old = pl.concat([recent, packed(rows.filter(pl.col("worked_revision").is_not_null()).select(recent.columns))])
     since = window.since
     links = link(new, old, window.texts, window.house.dataset(KEPT, tonight.as_of, place.sources, since),
                  place.by_category, place.link_window_days)
@@ -217,7 +218,7 @@ def _linked(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Pla
     gone = dict(links.merged.iter_rows())
     now = pl.col("record_id").replace_strict(moved, default=None, return_dtype=pl.String)
     rows = rows.with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
-    recent = recent.with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
+    recent = unpacked(recent).with_columns(pl.coalesce(now, pl.col("incident_id").replace(gone)).alias("incident_id"))
     changed = recent.filter(pl.col("record_id").is_in(list(moved)))
     if changed.height:
         work.writes.append(Write("record", changed.select("record_id", "incident_id", pl.lit(tonight.run_id).alias("run_id")), "update"))

@@ -17,6 +17,7 @@ from transforms.entities import normalise_respondent
 #: What is known of a record beside its texts.
 COLUMNS = ("caller", "place", "respondent", "problem_code")
 VALUES = COLUMNS[1:]
+_FEW = ("place", "problem_code")
 #: A text with fewer different features (bigrams, words) says nothing that could tell two matters apart.
 INFORMATIVE = 12
 #: Features in more than this share of the records name no matter.
@@ -41,14 +42,14 @@ def light(records: pl.DataFrame) -> pl.DataFrame:
     if "created_at" not in records.columns:
         raise ValueError(f"records: columns ['created_at'] are missing; found {records.columns}")
     made = records.select(pl.col("created_at").dt.epoch("us").alias("moment"), *(
-        pl.col(name).cast(pl.String) if name in records.columns else pl.lit(None, pl.String).alias(name) for name in COLUMNS))
+        pl.col(name).cast(pl.Categorical if name in _FEW else pl.String) if name in records.columns else pl.lit(None, pl.String).alias(name) for name in COLUMNS))
     names = made["respondent"].drop_nulls().unique()
     made = made.with_columns(pl.col("respondent").replace_strict(names, normalise_respondent(names), default=None, return_dtype=pl.String))
     # The street that a clerk puts in front of a shop's sign (永顺福汇家政 in 永顺镇) is no part of its name.
-    street = pl.col("place").str.slice(0, 2)
+    street = pl.col("place").cast(pl.String).str.slice(0, 2)
     ahead = pl.col("respondent").str.starts_with(street) & (pl.col("respondent").str.len_chars() >= 6) & (street.str.len_chars() == 2)
     return made.with_columns(pl.when(ahead).then(pl.col("respondent").str.slice(2)).otherwise("respondent").alias("respondent")).with_columns(
-        pl.col("caller").fill_null(""), pl.col(VALUES).fill_null("").cast(pl.Categorical))
+        pl.col("caller").fill_null(""), pl.col(VALUES).cast(pl.Categorical).fill_null(""))
 
 
 def texts_of(records: pl.DataFrame) -> Texts:

@@ -47,3 +47,16 @@ def test_a_record_that_an_ingest_moved_before_the_night_is_read_once_too(house, 
         assert rows.height == 40 and rows.select("local_date", "problem_code").unique().rows() == [(now, "b")]
     assert house.worked(D2, ["s"], date(2026, 5, 31)).collect().height == 40
     assert house.worked(D2, ["s"], date(2026, 6, 2)).collect().is_empty()
+
+
+def test_of_few_records_and_in_few_columns_it_says_what_it_says_of_all(house):  # noqa: F811
+    """A record that moved between months, one that a later night changed, and one of which nothing is known."""
+    first, second = worked(date(2026, 5, 31), problem_code="a"), worked(date(2026, 6, 1), problem_code="b").head(2)
+    keep(house, "r1", first, first.clear(), D1, 1)
+    keep(house, "r2", second, first.head(2), D2, 2)
+    few, columns = pl.Series(["s:0", "s:1", "s:7", "s:none"]), ("record_id", "local_date", "problem_code")
+    for since in (None, date(2026, 6, 1)):
+        whole = house.worked(D2, ["s"], since).collect().sort("record_id")
+        assert house.worked(D2, ["s"], since, of=few).collect().sort("record_id").equals(whole.filter(pl.col("record_id").is_in(few.implode())))
+        assert house.worked(D2, ["s"], since, columns).collect().sort("record_id").equals(whole.select(columns))
+    assert house.worked(D2, ["s"], of=few).collect().sort("record_id")["problem_code"].to_list() == ["b", "b", "a"]

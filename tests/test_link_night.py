@@ -60,6 +60,18 @@ def test_a_night_finds_what_is_open_by_what_was_kept_of_it_and_asks_for_no_text(
     assert found.texts["record_id"].to_list() == NEW["record_id"].to_list()
 
 
+@pytest.mark.parametrize("by_address", [(), ("s",)])
+def test_names_of_what_is_open_may_be_categories_and_what_is_told_of_it_is_strings(first, by_address):
+    links, open_ = first
+    placed = {"fine_place": pl.lit("玉桥街道"), "community": pl.when(pl.col("caller_key").str.starts_with("q") | (pl.col("caller_key") == "z2")).then(pl.lit("惠兰美居"))}
+    open_, new = open_.with_columns(**placed, problem_code=pl.lit("noise")), NEW.with_columns(**placed, problem_code=pl.lit("noise"))
+    categories = open_.with_columns(pl.col("source_id", "community", "fine_place", "problem_code").cast(pl.Categorical))
+    some = links.texts[:40].lazy()
+    as_strings, as_categories = (link(new, x, texts, some, by_address) for x in (open_, categories))
+    assert answer(as_strings) == answer(as_categories) and as_strings.records.height > 2
+    assert as_strings.texts.equals(as_categories.texts) and as_categories.texts.schema["source_id"] == pl.String
+
+
 @settings(max_examples=12)
 @given(st.permutations(range(len(OPEN))), st.integers(0, len(OPEN)), st.permutations(range(len(NEW))))
 def test_kept_partly_kept_and_read_anew_give_the_same_links(first, order, n, new_order):
