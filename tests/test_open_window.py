@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from flows.places import places_of
-from flows.window import LIGHT, NAMES, OF_FEW, Window, earlier_records, unpacked, with_respondent_keys, those
+from flows.window import LIGHT, NAMES, OF_FEW, Window, earlier_records, those, unpacked, with_respondent_keys
 from models.incident_texts import Shelf, Texts
 from sources.mapping import load_mappings
 from tests.engines import house  # noqa: F401
