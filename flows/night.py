@@ -90,7 +90,7 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
             (rows, recent, moved), cells = both(partial(_linked, rows, recent, window, place, tonight, work), judging)
         else:
             recent, moved, cells = unpacked(recent), unpacked(recent.clear()), judging()
-    moved = _wholly(moved, rows, window)
+        moved = _wholly(moved, rows, window)
     # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")
     work.writes.append(Write("record", _record_rows(delivered, tonight.run_id), "upsert"))
@@ -182,9 +182,9 @@ def _found(rows: pl.DataFrame, recent: pl.DataFrame, window: Window, place: Plac
     left = rows.filter(pl.col("problem_code").is_null())
     if left.is_empty() and decided.rows.is_empty():
         return rows
-    code = pl.col("problem_code")
-    earlier = unpacked(recent.filter(pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS))).filter(
-        code.is_null() | code.str.starts_with("found:") | pl.col("problem_id").is_in(list(decided.promoted)))
+    code, problem = (pl.col(c).cast(pl.String) for c in ("problem_code", "problem_id"))
+    earlier = recent.filter((code.is_null() | code.str.starts_with("found:") | problem.is_in(list(decided.promoted)))
+                            & (pl.col("local_date") > tonight.day - timedelta(days=FIT_DAYS)))
     kept = window.house.dataset(STATE, tonight.as_of, [place.key], newest=True).collect()
     state = kept["state"][-1] if "state" in kept.columns and kept.height else None
     found = found_problems(left, earlier, window.with_texts, state, place, tonight.day, tonight.as_of, tonight.run_id, decided)
