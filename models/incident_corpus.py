@@ -17,7 +17,8 @@ from transforms.entities import normalise_respondent
 #: What is known of a record beside its texts.
 COLUMNS = ("caller", "place", "respondent", "problem_code")
 VALUES = COLUMNS[1:]
-_FEW = ("place", "problem_code")
+#: Those whose names nobody has to spell alike first.
+_AS_GIVEN = ("place", "problem_code")
 #: A text with fewer different features (bigrams, words) says nothing that could tell two matters apart.
 INFORMATIVE = 12
 #: Features in more than this share of the records name no matter.
@@ -32,8 +33,8 @@ IN_BOTH = 3 * IN_TITLE + IN_CONTENT
 
 
 def light(records: pl.DataFrame) -> pl.DataFrame:
-    """The records without their texts: `moment` (microseconds, null where unknown), COLUMNS as strings, VALUES as categories ("" where unknown), respondents by
-    one spelling.
+    """The records without their texts: `moment` (microseconds, null where unknown), `caller` (string) and VALUES (categories), "" where unknown, respondents by one
+    spelling.
 
     Raises `ValueError` where `created_at` is missing; `TypeError` where `records` is no polars frame.
     """
@@ -42,7 +43,7 @@ def light(records: pl.DataFrame) -> pl.DataFrame:
     if "created_at" not in records.columns:
         raise ValueError(f"records: columns ['created_at'] are missing; found {records.columns}")
     made = records.select(pl.col("created_at").dt.epoch("us").alias("moment"), *(
-        pl.col(name).cast(pl.Categorical if name in _FEW else pl.String) if name in records.columns else pl.lit(None, pl.String).alias(name) for name in COLUMNS))
+        pl.col(name).cast(pl.Categorical if name in _AS_GIVEN else pl.String) if name in records.columns else pl.lit(None, pl.String).alias(name) for name in COLUMNS))
     names = made["respondent"].drop_nulls().unique()
     made = made.with_columns(pl.col("respondent").replace_strict(names, normalise_respondent(names), default=None, return_dtype=pl.String))
     # The street that a clerk puts in front of a shop's sign (永顺福汇家政 in 永顺镇) is no part of its name.
