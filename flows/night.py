@@ -89,7 +89,8 @@ def work_place(place: Place, touched: pl.DataFrame, before: pl.DataFrame, house:
         if made is None:
             (rows, recent, moved), cells = both(partial(_linked, rows, recent, window, place, tonight, work), judging)
         else:
-            recent, moved, cells = unpacked(recent), unpacked(recent.clear()), judging()
+            recent, cells = unpacked(recent), judging()
+            moved = recent.clear()
         moved = _wholly(moved, rows, window)
     # What a text told of the respondent is the night's word and goes into the journal; the record keeps what its source gave.
     delivered = rows.drop("respondent_name").join(touched.select("record_id", "respondent_name"), on="record_id", how="left", maintain_order="left")

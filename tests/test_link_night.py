@@ -60,8 +60,10 @@ def test_a_night_finds_what_is_open_by_what_was_kept_of_it_and_asks_for_no_text(
     assert found.texts["record_id"].to_list() == NEW["record_id"].to_list()
 
 
+@pytest.mark.parametrize("most", [2, 100])
 @pytest.mark.parametrize("by_address", [(), ("s",)])
-def test_names_of_what_is_open_may_be_categories_and_what_is_told_of_it_is_strings(first, by_address):
+def test_names_of_what_is_open_may_be_categories_and_what_is_told_of_it_is_strings(first, by_address, most, monkeypatch):
+    monkeypatch.setattr("flows.link.MOST", most)
     links, open_ = first
     placed = {"fine_place": pl.lit("玉桥街道"), "community": pl.when(pl.col("caller_key").str.starts_with("q") | (pl.col("caller_key") == "z2")).then(pl.lit("惠兰美居"))}
     open_, new = open_.with_columns(**placed, problem_code=pl.lit("noise")), NEW.with_columns(**placed, problem_code=pl.lit("noise"))

@@ -1,17 +1,22 @@
-"""The open window is most of a night's memory: nothing keeps or copies it in vain."""
+"""The open window is most of a night's memory: nothing keeps or copies it in vain, and what is left of the counts reaches as far back as anybody looks."""
 import gc
 import weakref
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flows.cells import COUNTED_DAYS
 from flows.places import places_of
 from flows.window import LIGHT, NAMES, OF_FEW, Window, earlier_records, those, unpacked, with_respondent_keys
 from models.incident_texts import Shelf, Texts
+from policy.calendar import year_before
 from sources.mapping import load_mappings
 from tests.engines import house  # noqa: F401
 from tests.lake_rows import as_records, at, revisions, write
+from transforms.seasonal import BEFORE, SPAN, TOLERANCE
 from warehouse.journal import WORKED, worked_writes
 from warehouse.publication import Publication
 
@@ -44,6 +49,12 @@ def test_respondents_have_one_key_for_all_spellings_and_none_where_nobody_is_nam
     assert first == second is not None and third is None
     nobody = with_respondent_keys(records.with_columns(pl.lit(None, pl.String).alias("respondent_name")))
     assert nobody["respondent_key"].null_count() == 3 and nobody.schema["respondent_key"] == pl.String
+
+
+@given(st.dates(date(2019, 1, 1), date(2030, 12, 31)), st.sampled_from(["cn", "us"]))
+def test_the_counts_that_are_left_reach_to_the_same_season_of_the_year_before(day, region):
+    first = year_before(day, region) - timedelta(days=SPAN + TOLERANCE + BEFORE)
+    assert (day - first).days < COUNTED_DAYS
 
 
 @pytest.mark.parametrize("journal", [True, False])
